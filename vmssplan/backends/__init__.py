@@ -1,0 +1,1 @@
+"""Adapters to the services a rollout runs against; each implements `ports.Backend`."""

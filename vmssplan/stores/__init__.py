@@ -1,0 +1,1 @@
+"""Where journals, Rollouts and locks are kept; each implements the ports of the same names."""
