@@ -1,0 +1,94 @@
+"""Where chance comes from: independent seeded streams, and the latencies drawn from them.
+
+Every draw has a stream of its own, named by seed, resource, purpose and count, so that one more
+draw in one place shifts no other, and the same seed gives the same world in every process.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from random import Random
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from vmss_simulator.durations import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NORMAL = NormalDist()
+_Z95 = _NORMAL.inv_cdf(0.95)
+_SMALLEST_SHARE = 1e-9
+
+
+def stream(seed: int, resource: str, purpose: str, count: int) -> Random:
+    """Return the random stream of one purpose of one resource.
+
+    Seeded by text, which Python hashes with SHA-512: the same in every process.
+    """
+    return Random(f"{seed}/{resource.casefold()}/{purpose}/{count}")  # noqa: S311 - a simulation
+
+
+def draw_guid(random: Random) -> str:
+    """Draw a version 4 GUID."""
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """A lognormal span of time given by its median and 95th percentile; equal means fixed."""
+
+    median: timedelta
+    p95: timedelta
+
+    @classmethod
+    def from_document(cls, raw: str | Mapping[str, str]) -> Self:
+        """Read `PT30S` or `{median: PT2M, p95: PT4M}`; ValueError when they make no sense."""
+        if isinstance(raw, str):
+            return cls(parse_duration(raw), parse_duration(raw))
+        latency = cls(parse_duration(raw["median"]), parse_duration(raw["p95"]))
+        if latency.p95 < latency.median:
+            raise ValueError(f"p95 {raw['p95']} is shorter than the median {raw['median']}")
+        return latency
+
+    def draw(self, random: Random) -> timedelta:
+        """Draw one span, in whole milliseconds."""
+        median = self.median.total_seconds()
+        if self.p95 == self.median or median == 0:
+            return self.median
+        sigma = math.log(self.p95.total_seconds() / median) / _Z95
+        quantile = _NORMAL.inv_cdf(max(random.random(), _SMALLEST_SHARE))
+        return timedelta(milliseconds=round(median * math.exp(sigma * quantile) * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """How long things take. All defaults are assumed: no recording with real times is public.
+
+    `upgrade` and `reimage` last until the OS disk is replaced, `boot` from there until the
+    instance runs, all inside the operation; `health` from running to `HealthState/healthy`.
+    """
+
+    model_update: Latency = Latency(timedelta(seconds=15), timedelta(seconds=40))
+    upgrade: Latency = Latency(timedelta(seconds=90), timedelta(seconds=180))
+    reimage: Latency = Latency(timedelta(seconds=80), timedelta(seconds=165))
+    boot: Latency = Latency(timedelta(seconds=40), timedelta(seconds=80))
+    health: Latency = Latency(timedelta(seconds=20), timedelta(seconds=60))
+    create: Latency = Latency(timedelta(seconds=60), timedelta(seconds=120))
+    delete: Latency = Latency(timedelta(seconds=45), timedelta(seconds=90))
+    nothing_to_do: Latency = Latency(timedelta(seconds=3), timedelta(seconds=3))
+
+    @classmethod
+    def from_document(cls, raw: Mapping[str, Any]) -> Self:
+        """Read the `latencies` of a scenario; what it does not name keeps its default."""
+        names = {camel_case(each.name): each.name for each in fields(cls)}
+        return cls(**{names[name]: Latency.from_document(value) for name, value in raw.items()})
+
+
+def camel_case(name: str) -> str:
+    """Turn `model_update` into `modelUpdate`, the spelling of scenario files."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

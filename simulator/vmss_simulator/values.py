@@ -1,0 +1,256 @@
+"""The values the simulated service is made of, in Azure's own words.
+
+Frozen, so that a world can be forked by copying references. The model of a scale set is kept
+as the ARM document itself (`ScaleSet.body`), because clients read back whatever they wrote;
+typed fields exist only for what the simulation acts on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from vmss_simulator.errors import ErrorDetail, ReplyLost
+
+
+class ProvisioningState(StrEnum):
+    """`provisioningState` of a scale set or an instance (states-billing.md)."""
+
+    CREATING = "Creating"
+    UPDATING = "Updating"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class PowerState(StrEnum):
+    """The last part of the `PowerState/...` status code of an instance view."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DEALLOCATING = "deallocating"
+    DEALLOCATED = "deallocated"
+
+
+class HealthState(StrEnum):
+    """The last part of the `HealthState/...` code in `vmHealth.status`."""
+
+    INITIALIZING = "initializing"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+class OperationStatus(StrEnum):
+    """`status` of an asynchronous operation resource."""
+
+    IN_PROGRESS = "InProgress"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELED = "Canceled"
+
+
+class OperationKind(StrEnum):
+    """What a request does; the name a fault or a latency in a scenario matches on."""
+
+    GET_SCALE_SET = "getScaleSet"
+    LIST_SCALE_SETS = "listScaleSets"
+    GET_INSTANCE_VIEW = "getInstanceView"
+    LIST_INSTANCES = "listInstances"
+    GET_INSTANCE = "getInstance"
+    GET_OPERATION = "getOperation"
+    LIST_IMAGE_VERSIONS = "listImageVersions"
+    GET_ROLLING_UPGRADE = "getRollingUpgrade"
+    PUT_SCALE_SET = "putScaleSet"
+    PATCH_SCALE_SET = "patchScaleSet"
+    UPGRADE = "upgrade"
+    REIMAGE = "reimage"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ScaleSetKey:
+    """Which scale set; names compare as Azure compares them, without case."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    def folded(self) -> ScaleSetKey:
+        """Return the key under which the world stores the set."""
+        return ScaleSetKey(
+            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
+        )
+
+    @property
+    def resource_id(self) -> str:
+        """The ARM id, in the spelling the set was created with."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """`protectionPolicy` of an instance."""
+
+    from_scale_in: bool = False
+    from_scale_set_actions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionStatus:
+    """One VM extension as the instance view shows it."""
+
+    name: str
+    publisher: str
+    type: str
+    version: str
+    failed: bool = False
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One virtual machine of a set, at one moment.
+
+    `image_reference` is the ARM `imageReference` (or `{"uri": ...}` for a legacy disk image) it
+    was made from, `exact_version` what that resolved to. `applied_model` is the fingerprint of
+    the model last applied: `latestModelApplied` is that it equals the set's own.
+    `health` is None when the set has no application health source.
+    `busy_with` names the operation working on it.
+    """
+
+    instance_id: str
+    name: str
+    vm_id: str
+    image_reference: Mapping[str, Any]
+    exact_version: str | None
+    vm_size: str
+    applied_model: str
+    time_created: datetime
+    update_domain: int | None = None
+    fault_domain: int | None = None
+    zone: str | None = None
+    placement_group_id: str | None = None
+    provisioning: ProvisioningState = ProvisioningState.SUCCEEDED
+    power: PowerState = PowerState.RUNNING
+    health: HealthState | None = HealthState.HEALTHY
+    health_since: datetime | None = None
+    protection: Protection = Protection()
+    extensions: tuple[ExtensionStatus, ...] = ()
+    error: ErrorDetail | None = None
+    busy_with: str | None = None
+    model_definition_applied: str = "VirtualMachineScaleSet"
+
+    @property
+    def in_service(self) -> bool:
+        """Running, settled, and not known to be unhealthy."""
+        return (
+            self.busy_with is None
+            and self.power is PowerState.RUNNING
+            and self.provisioning is ProvisioningState.SUCCEEDED
+            and self.health in (None, HealthState.HEALTHY)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSet:
+    """A scale set at one moment; `body` is its ARM document without id, name, type and etag."""
+
+    key: ScaleSetKey
+    body: Mapping[str, Any]
+    etag_number: int
+    unique_id: str
+    time_created: datetime
+    instances: Mapping[str, Instance] = field(default_factory=dict)
+    provisioning: ProvisioningState = ProvisioningState.SUCCEEDED
+    error: ErrorDetail | None = None
+
+    @property
+    def etag(self) -> str:
+        """The etag as Azure writes it: a quoted integer that grows with every model write."""
+        return f'"{self.etag_number}"'
+
+    @property
+    def in_service_count(self) -> int:
+        """How many instances are in service."""
+        return sum(instance.in_service for instance in self.instances.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A long-running operation; `ends_at` is None while its end is not known."""
+
+    operation_id: str
+    kind: OperationKind
+    key: ScaleSetKey
+    location: str
+    instance_ids: tuple[str, ...]
+    started_at: datetime
+    status: OperationStatus = OperationStatus.IN_PROGRESS
+    ended_at: datetime | None = None
+    error: ErrorDetail | None = None
+    details: tuple[ErrorDetail, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageVersion:
+    """One version in the image catalogue, published at some moment of virtual time."""
+
+    version: str
+    published_at: datetime | None = None
+    exclude_from_latest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorldEvent:
+    """One line of the world's own log: what happened, when, to what."""
+
+    sequence: int
+    at: datetime
+    type: str
+    scale_set: str
+    instance_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RollingUpgrade:
+    """`rollingUpgrades/latest` of a set.
+
+    `code` is RollingForward, RollingBack, Cancelled, Completed or Faulted.
+    """
+
+    code: str
+    started_at: datetime
+    last_action: str = "Start"
+    successful: int = 0
+    failed: int = 0
+    in_progress: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a request was let in with.
+
+    `remaining` pairs the throttle's buckets, as `Microsoft.Compute/<policy>`, with what they
+    still allow; `charge` is what the request cost. `reply_lost` and `reply_delay` are faults:
+    the request is carried out, but its reply never arrives, or arrives that much later.
+    """
+
+    remaining: tuple[tuple[str, int], ...] = ()
+    charge: int = 1
+    reply_lost: bool = False
+    reply_delay: timedelta = timedelta(0)
+
+    def deliver(self) -> None:
+        """Raise ReplyLost when the reply is to be lost; call it after carrying out a request."""
+        if self.reply_lost:
+            raise ReplyLost("the request was carried out, but its reply was lost on the way")

@@ -1,0 +1,337 @@
+"""The scale sets in virtual time: a state machine. Requests and time in, state and a log out.
+
+The world reads no clock, file, environment or global randomness, so the same scenario, seed and
+commands give the same log in every process. Time moves only by `advance_to`.
+
+How a door handles one request:
+
+    allowance = world.admit(kind, key, subscription_id=..., instance_ids=ids)
+    operation = world.upgrade(key, ids)      # or any read or write
+    allowance.deliver()                      # raises ReplyLost when a fault lost the reply
+    # then answer; `allowance.reply_delay` is how much virtual time a slow reply takes
+
+`admit` is called exactly once a request, before it is carried out. ReplyLost means that the
+request *was* carried out: a direct door lets it through to its caller, a wire door drops the
+connection.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from vmss_simulator import documents
+from vmss_simulator.errors import ArmError
+from vmss_simulator.faults import DelayReply, Faults, LoseReply, RefuseRequest, ThrottleRequest
+from vmss_simulator.images import Catalogue
+from vmss_simulator.options import Options
+from vmss_simulator.randomness import Latencies
+from vmss_simulator.state import ActorWrites, State
+from vmss_simulator.throttling import POLICIES, too_many_requests
+from vmss_simulator.values import Allowance, OperationKind
+from vmss_simulator.work import carry_out
+from vmss_simulator.writes import find, find_instance, work_on_instances, write_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from vmss_simulator.faults import FaultRule, RequestEffect
+    from vmss_simulator.values import (
+        ImageVersion,
+        Instance,
+        Operation,
+        RollingUpgrade,
+        ScaleSet,
+        ScaleSetKey,
+        WorldEvent,
+    )
+
+    Recorder = Callable[[dict[str, Any]], None]
+
+_READS = frozenset(
+    {
+        OperationKind.GET_SCALE_SET,
+        OperationKind.LIST_SCALE_SETS,
+        OperationKind.GET_INSTANCE_VIEW,
+        OperationKind.LIST_INSTANCES,
+        OperationKind.GET_INSTANCE,
+        OperationKind.GET_OPERATION,
+        OperationKind.LIST_IMAGE_VERSIONS,
+        OperationKind.GET_ROLLING_UPGRADE,
+    }
+)
+_CONFLICT_STATUS = 409
+_ACTOR_RETRY = timedelta(seconds=30)
+
+
+class World:
+    """All scale sets of a scenario. All times are aware UTC datetimes of virtual time."""
+
+    def __init__(
+        self,
+        *,
+        start: datetime,
+        seed: int = 1,
+        options: Options | None = None,
+        latencies: Latencies | None = None,
+        images: Catalogue | None = None,
+        faults: Sequence[FaultRule] = (),
+    ) -> None:
+        if start.utcoffset() is None:
+            raise ValueError("virtual time is aware: give the start a time zone")
+        self._state = State(
+            now=start,
+            start=start,
+            seed=seed,
+            options=options or Options(),
+            latencies=latencies or Latencies(),
+            images=images or Catalogue(),
+            faults=Faults(faults, seed=seed, start=start),
+        )
+        self._recorder: Recorder | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The moment of virtual time the world is at."""
+        return self._state.now
+
+    @property
+    def start(self) -> datetime:
+        """The moment the world began."""
+        return self._state.start
+
+    @property
+    def seed(self) -> int:
+        """The seed every draw comes from."""
+        return self._state.seed
+
+    @property
+    def log(self) -> list[WorldEvent]:
+        """What has happened, oldest first; one event's `sequence` is its index."""
+        return self._state.log
+
+    @property
+    def options(self) -> Options:
+        """The named choices about what is not known of Azure."""
+        return self._state.options
+
+    @property
+    def latencies(self) -> Latencies:
+        """How long things take here, by median and 95th percentile."""
+        return self._state.latencies
+
+    def next_event_at(self) -> datetime | None:
+        """Return when something next happens by itself; None when nothing will."""
+        timetable = self._state.timetable
+        return timetable[0][0] if timetable else None
+
+    def advance_to(self, when: datetime) -> None:
+        """Move time forward and carry out everything that comes due, in order.
+
+        ValueError for a moment that lies in the past.
+        """
+        if when < self._state.now:
+            raise ValueError(f"time runs forward: it is {self._state.now}, not yet {when}")
+        if when == self._state.now and (self.next_event_at() or when) > when:
+            return
+        self._record(do="advance", to=when.isoformat())
+        for task in self._state.due(when):
+            if isinstance(task, ActorWrites):
+                self._let_act(task)
+            else:
+                carry_out(self._state, task)
+
+    def fork(self) -> Self:
+        """Return an independent copy, which is not recorded."""
+        copy = object.__new__(type(self))
+        copy._state = self._state.fork()
+        copy._recorder = None
+        return copy
+
+    def admit(
+        self,
+        kind: OperationKind,
+        key: ScaleSetKey | None,
+        *,
+        subscription_id: str,
+        location: str | None = None,
+        instance_ids: Sequence[str] = (),
+    ) -> Allowance:
+        """Let a request in, or refuse it; called exactly once a request, before carrying it out.
+
+        `location` is only needed when `key` names no set the world knows. For GET_OPERATION give
+        the key of the operation's scale set. ArmError from a fault rule, or 429 with `retry_after`.
+        """
+        self._record(
+            do="admit",
+            kind=kind.value,
+            key=_key_document(key),
+            subscription=subscription_id,
+            location=location,
+            instances=list(instance_ids),
+        )
+        state = self._state
+        lost, delay = False, Allowance().reply_delay
+        for rule, effect in state.faults.on_request(kind, key, instance_ids, state.now):
+            if kind not in _READS and key is not None:
+                state.emit("faultApplied", key, rule=rule.name)
+            _refuse(effect, state.now)
+            lost = lost or isinstance(effect, LoseReply)
+            if isinstance(effect, DelayReply):
+                random = state.random(key.resource_id if key else "", f"delay/{rule.name}")
+                delay += effect.delay.draw(random)
+        remaining: tuple[tuple[str, int], ...] = ()
+        if state.options.throttling and POLICIES[kind]:
+            remaining = state.throttle.take(
+                kind,
+                resource=key.folded().resource_id if key else None,
+                subscription=subscription_id,
+                location=location or self._location_of(key),
+                now=state.now,
+            )
+        return Allowance(remaining, max(1, len(instance_ids)), lost, delay)
+
+    def subscription_ids(self) -> tuple[str, ...]:
+        """List the subscriptions the world has scale sets in, folded, by first use."""
+        return tuple(dict.fromkeys(each.subscription_id for each in self._state.scale_sets))
+
+    def scale_set(self, key: ScaleSetKey) -> ScaleSet:
+        """Return the set as it is now; ArmError 404."""
+        return find(self._state, key)
+
+    def scale_sets(self, subscription_id: str, resource_group: str | None = None) -> list[ScaleSet]:
+        """List the sets of a subscription, or of one of its resource groups, by creation."""
+        subscription = subscription_id.casefold()
+        group = None if resource_group is None else resource_group.casefold()
+        return [
+            each
+            for folded, each in self._state.scale_sets.items()
+            if folded.subscription_id == subscription and group in (None, folded.resource_group)
+        ]
+
+    def instance(self, key: ScaleSetKey, instance_id: str) -> Instance:
+        """Return one instance; ArmError 404 for the set, 400 for the instance."""
+        return find_instance(find(self._state, key), instance_id)
+
+    def latest_model_applied(self, scale_set: ScaleSet, instance: Instance) -> bool:
+        """Whether the instance has the set's model; says nothing about a newer `latest`."""
+        return instance.applied_model == self._state.fingerprint(scale_set)
+
+    def operation(self, operation_id: str) -> Operation:
+        """Return a long-running operation as it is now; ArmError 404."""
+        found = self._state.operations.get(operation_id)
+        if found is None:
+            raise ArmError(404, "NotFound", f"The operation '{operation_id}' was not found.")
+        return found
+
+    def rolling_upgrade(self, key: ScaleSetKey) -> RollingUpgrade | None:
+        """Return the set's latest rolling upgrade, None when it never had one; ArmError 404."""
+        return self._state.rolling_upgrades.get(find(self._state, key).key.folded())
+
+    def image_versions(self, reference: Mapping[str, Any], location: str) -> tuple[str, ...]:
+        """List the versions of an image published by now, ascending; ArmError 404."""
+        return tuple(each.version for each in self.image_catalogue(reference, location))
+
+    def image_catalogue(
+        self, reference: Mapping[str, Any], location: str
+    ) -> tuple[ImageVersion, ...]:
+        """List the same versions with what a gallery says of them; ArmError 404."""
+        return self._state.images.versions(reference, location, self.now)
+
+    def exact_version(self, reference: Mapping[str, Any], location: str) -> str | None:
+        """Return what the reference resolves to now, None for an image without versions.
+
+        ArmError 404 when the image or version does not exist.
+        """
+        return self._state.images.resolve(reference, location, self.now)
+
+    def put_scale_set(
+        self,
+        key: ScaleSetKey,
+        body: Mapping[str, Any],
+        *,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> Operation:
+        """Create the set, or merge the document into it: a partial body is enough.
+
+        ArmError 400 for an invalid model, 404 for a missing image, 409 for a conflict with a
+        running operation, 412 when the condition does not hold. Nothing changes then.
+        """
+        self._record(
+            do="put",
+            key=_key_document(key),
+            body=body,
+            ifMatch=if_match,
+            ifNoneMatch=if_none_match,
+        )
+        return write_model(
+            self._state,
+            OperationKind.PUT_SCALE_SET,
+            key,
+            body,
+            if_match=if_match,
+            if_none_match=if_none_match,
+        )
+
+    def patch_scale_set(
+        self, key: ScaleSetKey, body: Mapping[str, Any], *, if_match: str | None = None
+    ) -> Operation:
+        """Merge a document into the set's own; errors as `put_scale_set`, and 404 for no set."""
+        self._record(do="patch", key=_key_document(key), body=body, ifMatch=if_match)
+        kind = OperationKind.PATCH_SCALE_SET
+        return write_model(self._state, kind, key, body, if_match=if_match)
+
+    def upgrade(self, key: ScaleSetKey, instance_ids: Sequence[str]) -> Operation:
+        """Bring the named instances to the set's model; `["*"]` names all.
+
+        ArmError 400 for an unknown instance or none at all, 404 for no such set or image,
+        409 for a conflict with a running operation.
+        """
+        self._record(do="upgrade", key=_key_document(key), instances=list(instance_ids))
+        return work_on_instances(self._state, OperationKind.UPGRADE, key, instance_ids)
+
+    def reimage(self, key: ScaleSetKey, instance_ids: Sequence[str]) -> Operation:
+        """Replace the OS disks of the named instances; errors as `upgrade`.
+
+        A door that is sent no ids at all has to say `["*"]` here.
+        """
+        self._record(do="reimage", key=_key_document(key), instances=list(instance_ids))
+        return work_on_instances(self._state, OperationKind.REIMAGE, key, instance_ids)
+
+    def record_with(self, recorder: Recorder | None) -> None:
+        """Tell every further command to `recorder` before it is applied; None stops that."""
+        self._recorder = recorder
+
+    def _record(self, **command: Any) -> None:
+        if self._recorder is not None:
+            self._recorder(command)
+
+    def _location_of(self, key: ScaleSetKey | None) -> str:
+        found = self._state.scale_sets.get(key.folded()) if key else None
+        return (documents.text(found.body, "location") or "") if found else ""
+
+    def _let_act(self, task: ActorWrites) -> None:
+        state = self._state
+        kind = OperationKind.PATCH_SCALE_SET
+        try:
+            write_model(state, kind, task.key, task.body, if_match=None, actor=task.actor)
+        except ArmError as refused:
+            state.emit("actorRefused", task.key, by=task.actor, code=refused.code)
+            if refused.status == _CONFLICT_STATUS:
+                state.schedule(state.now + _ACTOR_RETRY, task)
+
+
+def _refuse(effect: RequestEffect, now: datetime) -> None:
+    match effect:
+        case RefuseRequest(status, code, message, retry_after):
+            raise ArmError(status, code, message, retry_after=retry_after)
+        case ThrottleRequest(retry_after):
+            raise too_many_requests("VMScaleSetActionsSubscriptionMaximum", retry_after, now, 1)
+        case LoseReply() | DelayReply():
+            return
+
+
+def _key_document(key: ScaleSetKey | None) -> list[str] | None:
+    return [key.subscription_id, key.resource_group, key.name] if key else None
