@@ -1,0 +1,114 @@
+"""The headers and error bodies that every ARM answer has in common.
+
+Names and formats as recorded from the service; request ids are derived from the seed and the
+request's number, so that one seed gives one transcript.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmss_simulator.arm.messages import json_response
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from vmss_simulator.arm.messages import Request, Response
+    from vmss_simulator.arm.settings import Settings
+    from vmss_simulator.errors import ArmError
+    from vmss_simulator.values import Allowance
+    from vmss_simulator.world import World
+
+_FIXED = {
+    "cache-control": "no-cache",
+    "pragma": "no-cache",
+    "expires": "-1",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+}
+_NAMESPACE = uuid.UUID("6f1d3c3e-3c5b-5d0b-9a51-76d1f7c0a001")
+
+
+def stamp(world: World, request: Request, response: Response) -> Response:
+    """Return the response with the headers common to all ARM answers."""
+    request_id = str(uuid.uuid5(_NAMESPACE, f"{world.seed}/{request.sequence}"))
+    correlation_id = request.headers.get("x-ms-correlation-request-id", request_id)
+    headers = {
+        **_FIXED,
+        "x-ms-request-id": request_id,
+        "x-ms-correlation-request-id": correlation_id,
+        "x-ms-routing-request-id": f"SIMULATOR:{world.now:%Y%m%dT%H%M%SZ}:{request_id}",
+    }
+    client_id = request.headers.get("x-ms-client-request-id")
+    if client_id and request.headers.get("x-ms-return-client-request-id", "").lower() == "true":
+        headers["x-ms-client-request-id"] = client_id
+    headers.update(response.headers)
+    return replace(response, headers=headers)
+
+
+def error_response(error: ArmError, settings: Settings) -> Response:
+    """Return the ARM error body: `{"error": {code, message, target?, details?}}`."""
+    body: dict[str, object] = {"code": error.code, "message": error.message}
+    if error.target is not None:
+        body["target"] = error.target
+    if error.details:
+        body["details"] = [
+            {
+                "code": detail.code,
+                "message": detail.message,
+                **({} if detail.target is None else {"target": detail.target}),
+            }
+            for detail in error.details
+        ]
+    headers = {}
+    if error.retry_after is not None:
+        headers = retry_headers(error.retry_after, settings)
+    return json_response({"error": body}, error.status, headers)
+
+
+def retry_headers(delay: timedelta, settings: Settings) -> dict[str, str]:
+    """Return when to try a refused request again.
+
+    `Retry-After` is a whole number of seconds, at least 1: the SDK ignores a zero and its
+    generated code fails on a fraction. With a scaled clock it counts wall seconds.
+    """
+    if settings.speed is None:
+        return {"Retry-After": str(_whole_seconds(delay.total_seconds()))}
+    wall = delay.total_seconds() / settings.speed
+    return {
+        "Retry-After": str(_whole_seconds(wall)),
+        "x-ms-retry-after-ms": str(_whole_seconds(wall * 1000)),
+    }
+
+
+def poll_headers(world: World, settings: Settings) -> dict[str, str]:
+    """Return when to poll an operation again, as the world's options say; maybe nothing.
+
+    With a scaled clock a whole second may be minutes of virtual time, and azure-core prefers
+    `Retry-After` to the header in milliseconds, so it is left out then.
+    """
+    delay = world.options.operation_retry_after
+    if delay is None:
+        return {}
+    if settings.speed is None:
+        return {"Retry-After": str(_whole_seconds(delay.total_seconds()))}
+    wall = delay.total_seconds() / settings.speed
+    return {"x-ms-retry-after-ms": str(_whole_seconds(wall * 1000))}
+
+
+def allowance_headers(allowance: Allowance) -> dict[str, str]:
+    """Return what the throttle still allows, `Microsoft.Compute/<policy>;<count>` each."""
+    headers = {"x-ms-request-charge": str(allowance.charge)}
+    if allowance.remaining:
+        headers["x-ms-ratelimit-remaining-resource"] = ",".join(
+            f"{name if '/' in name else 'Microsoft.Compute/' + name};{count}"
+            for name, count in allowance.remaining
+        )
+    return headers
+
+
+def _whole_seconds(amount: float) -> int:
+    return max(1, math.ceil(amount))
