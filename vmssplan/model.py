@@ -262,6 +262,14 @@ class ModelFields:
     vm_size: str | None = None
     upgrade_policy: UpgradeMode | None = None
 
+    def is_met_by(self, live: ModelFields) -> bool:
+        """Tell whether every field set here has this value there."""
+        return (
+            (self.image is None or same_image(self.image, live.image))
+            and (self.vm_size is None or _same_name(live.vm_size, self.vm_size))
+            and self.upgrade_policy in (None, live.upgrade_policy)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Selector:

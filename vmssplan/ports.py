@@ -110,8 +110,8 @@ class Clock(Protocol):
 class Journal(Protocol):
     """The record of one Run: append only, durable when `append` returns."""
 
-    def append(self, event: Event) -> None:
-        """Write one event; raises StateUnreadable when it cannot be made durable."""
+    def append(self, events: Sequence[Event]) -> None:
+        """Write events, in order; raises StateUnreadable when they cannot be made durable."""
         ...
 
 

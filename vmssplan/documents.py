@@ -1,0 +1,154 @@
+"""Values to JSON documents and back, one way for all: camelCase keys, `type` tags, ISO times.
+
+Used for Rollouts and journals. Reading is strict: an unknown or missing key, or a wrong kind of
+value, is a DocumentInvalid, so that a file written by another version is refused and not guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from vmssplan.durations import format_duration, parse_duration
+from vmssplan.errors import DocumentInvalid, Problem
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+T = TypeVar("T")
+
+
+def to_document(value: Any, kind: Any = None) -> Any:
+    """Return the JSON-ready form; `kind` is the union it is a member of, when it needs a tag."""
+    return _converter().unstructure(value, unstructure_as=kind or type(value))
+
+
+def from_document(document: Any, kind: Any, *, file: str = "") -> Any:
+    """Build a value of `kind`; raises DocumentInvalid naming every wrong place."""
+    from cattrs import BaseValidationError, transform_error  # noqa: PLC0415 - kept out of start-up
+
+    try:
+        return _converter().structure(document, kind)
+    except (BaseValidationError, TypeError, ValueError, KeyError) as error:
+        problems = [
+            Problem(message.replace(" @ $.", " at ").replace(" @ $", ""), file=file)
+            for message in transform_error(error)
+        ]
+        raise DocumentInvalid(problems) from error
+
+
+def canonical_json(document: Any) -> str:
+    """Return the one text a document has: sorted keys, no spaces, UTF-8."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def readable_json(document: Any) -> str:
+    """Return the document for files and people: sorted keys, two spaces, a final newline."""
+    return json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+
+
+@cache
+def _converter() -> Converter:
+    from cattrs import Converter  # noqa: PLC0415 - 60 ms that most commands need not pay
+
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_unstructure_hook(datetime, lambda value: value.isoformat())
+    converter.register_structure_hook(datetime, lambda value, _: _datetime(value))
+    converter.register_unstructure_hook(timedelta, format_duration)
+    converter.register_structure_hook(timedelta, lambda value, _: parse_duration(_text(value)))
+    for exact in (str, int, bool):
+        converter.register_structure_hook(exact, _exactly(exact))
+    converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _writer(kind, converter))
+    converter.register_structure_hook_factory(is_dataclass, lambda kind: _reader(kind, converter))
+    converter.register_unstructure_hook_factory(
+        _is_tagged_union, lambda _: lambda value: _tagged(value, converter)
+    )
+    converter.register_structure_hook_factory(
+        _is_tagged_union, lambda union: _tagged_reader(union, converter)
+    )
+    return converter
+
+
+def _writer(kind: type, converter: Converter) -> Any:
+    from cattrs.gen import make_dict_unstructure_fn, override  # noqa: PLC0415 - see above
+
+    renames = {field.name: override(rename=_camel(field.name)) for field in fields(kind)}
+    return make_dict_unstructure_fn(kind, converter, **renames)  # type: ignore[arg-type]
+
+
+def _reader(kind: type, converter: Converter) -> Any:
+    from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 - see above
+
+    renames = {field.name: override(rename=_camel(field.name)) for field in fields(kind)}
+    read: Any = make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]
+
+    def structure(document: Any, wanted: Any) -> Any:
+        if not isinstance(document, dict):
+            raise TypeError(f"expected an object, got {type(document).__name__}")
+        return read(document, wanted)
+
+    return structure
+
+
+def _is_tagged_union(kind: Any) -> bool:
+    """Tell whether it is a closed union of dataclasses, perhaps with None."""
+    members = [member for member in get_args(kind) if member is not NoneType]
+    is_union = isinstance(kind, UnionType) and len(members) > 1
+    return is_union and all(is_dataclass(member) for member in members)
+
+
+def _tagged(value: Any, converter: Converter) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {"type": type(value).__name__, **converter.unstructure(value)}
+
+
+def _tagged_reader(union: UnionType, converter: Converter) -> Any:
+    members = {member.__name__: member for member in get_args(union) if member is not NoneType}
+    is_optional = NoneType in get_args(union)
+
+    def structure(document: Any, _: Any) -> Any:
+        if document is None and is_optional:
+            return None
+        if not isinstance(document, dict):
+            raise TypeError(f"expected an object, got {type(document).__name__}")
+        tag = document.get("type")
+        if tag not in members:
+            raise ValueError(f"unknown type {tag!r}; expected one of {', '.join(sorted(members))}")
+        rest = {key: value for key, value in document.items() if key != "type"}
+        return converter.structure(rest, members[tag])
+
+    return structure
+
+
+def _exactly(kind: type[T]) -> Any:
+    """Refuse what cattrs would convert: a number is no string, a string no number."""
+
+    def structure(value: Any, _: Any) -> T:
+        if type(value) is not kind:
+            raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
+        return value
+
+    return structure
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"expected str, got {type(value).__name__}")
+    return value
+
+
+def _datetime(value: Any) -> datetime:
+    moment = datetime.fromisoformat(_text(value))
+    if moment.tzinfo is None:
+        raise ValueError("expected a time with its offset from UTC")
+    return moment
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)

@@ -1,0 +1,374 @@
+"""The next thing to do: Rollout, state, live set and time in, one Command out.
+
+The order of the questions matters: first what the observation proves, then whether the Run must
+stop, then what the current step wants. Nothing is started that the floor does not allow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+from vmssplan.diff import diff_model
+from vmssplan.durations import format_duration
+from vmssplan.engine import events as ev
+from vmssplan.engine.evidence import learn
+from vmssplan.engine.state import Outcome, Phase, RunState
+from vmssplan.errors import ExitCode
+from vmssplan.gates import HealthEvidence, next_verdict_at
+from vmssplan.model import BUSY_STATES, Method, ModelFields
+from vmssplan.rollout import (
+    Approval,
+    AwaitHealth,
+    Check,
+    Pause,
+    PinAutoscale,
+    RestoreAutoscale,
+    SetModel,
+    UpgradeBatch,
+    UpgradeWindow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.engine.state import Live
+    from vmssplan.model import Instance
+    from vmssplan.rollout import Rollout
+
+POLL_INTERVAL = timedelta(seconds=10)
+OPERATION_DEADLINE = timedelta(hours=2)
+"""Azure gives up on an instance after 90 minutes with extensions; this is well past it."""
+
+
+class Look(StrEnum):
+    """What must be looked at after a Wait."""
+
+    OPERATIONS = "operations"
+    EVERYTHING = "everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write down what is known, and ask again."""
+
+    events: tuple[ev.Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WriteModel:
+    """Write these fields of the model, if it still has this etag."""
+
+    step: int
+    fields: ModelFields
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeInstances:
+    """Start the manual upgrade of these instances."""
+
+    step: int
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReimageInstances:
+    """Start the reimage of these instances."""
+
+    step: int
+    instance_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Do nothing until then, and look again."""
+
+    until: datetime
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """There is nothing more to do."""
+
+    outcome: Outcome
+
+
+Command = Record | WriteModel | UpgradeInstances | ReimageInstances | Wait | Finish
+
+
+def decide(rollout: Rollout, state: RunState, live: Live | None, now: datetime) -> Command:
+    """Return the next Command; `live` is None when the last look failed."""
+    if state.outcome is not None:
+        return Finish(state.outcome)
+    if live is None:
+        return _without_sight(rollout, state, now)
+    facts = learn(rollout, state, live, now)
+    if facts:
+        return Record(facts)
+    halt = _halt_if(_reason_to_halt(rollout, state, live, now), state, now)
+    if halt is not None:
+        return halt
+    if state.in_flight and (_must_not_start(rollout, state, live) or _is_busy(rollout, state)):
+        return _wait(rollout, state, now)
+    if state.deferral is not None and now < state.deferral.last.until:
+        return Wait(state.deferral.last.until, Look.EVERYTHING)
+    return _next_of_step(rollout, state, live, now)
+
+
+def _without_sight(rollout: Rollout, state: RunState, now: datetime) -> Command:
+    halt = _halt_if(_deferred_too_long(rollout, state), state, now)
+    until = state.deferral.last.until if state.deferral else now
+    return halt or Wait(max(now, until), Look.EVERYTHING)
+
+
+# --- stopping -------------------------------------------------------------------------------
+
+
+def _halt_if(reason: tuple[ExitCode, str] | None, state: RunState, now: datetime) -> Record | None:
+    if reason is None:
+        return None
+    return Record((ev.RunHalted(now, state.step, int(reason[0]), reason[1]),))
+
+
+def _reason_to_halt(
+    rollout: Rollout, state: RunState, live: Live, now: datetime
+) -> tuple[ExitCode, str] | None:
+    """Say why the Run ends here. While something is in flight only time can end it."""
+    if state.in_flight:
+        oldest = min(one.intended_at for one in state.in_flight)
+        if now - oldest >= OPERATION_DEADLINE:
+            limit = format_duration(OPERATION_DEADLINE)
+            return ExitCode.DEADLINE, f"an operation has not ended within {limit}"
+        return None
+    return (
+        _must_not_start(rollout, state, live)
+        or _deferred_too_long(rollout, state)
+        or _floor_too_long(rollout, state, now)
+    )
+
+
+def _must_not_start(rollout: Rollout, state: RunState, live: Live) -> tuple[ExitCode, str] | None:
+    """Say why nothing new may be started; the Run halts as soon as nothing is in flight."""
+    failures = state.failures
+    if len(failures) > rollout.failure.max_failed_instances:
+        is_operation = any(one.phase is ev.FailurePhase.OPERATION for one in failures)
+        code = ExitCode.INSTANCE_FAILED if is_operation else ExitCode.GATE
+        first = failures[0]
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        return code, f"instance {first.instance_id}: {first.code}: {first.message}{more}"
+    if state.refusal is not None:
+        return ExitCode(state.refusal.exit_code), f"{state.refusal.code}: {state.refusal.message}"
+    if state.cancel_requested:
+        return ExitCode.CANCELLED, "cancelled by the user"
+    if _is_model_written(rollout, state):
+        changes = (
+            diff_model(live.scale_set.model, rollout.model) if _has_drifted(rollout, live) else ()
+        )
+        for change in changes:
+            return ExitCode.STALE, (
+                f"somebody changed {change.path}: this Run set {change.after},"
+                f" it is {change.before} now"
+            )
+    return None
+
+
+def _is_model_written(rollout: Rollout, state: RunState) -> bool:
+    last = max((n for n, s in enumerate(rollout.steps, 1) if isinstance(s, SetModel)), default=0)
+    return state.step > last or (state.step == last and state.step_started_at is None)
+
+
+def _has_drifted(rollout: Rollout, live: Live) -> bool:
+    return not rollout.model.is_met_by(live.scale_set.model)
+
+
+def _deferred_too_long(rollout: Rollout, state: RunState) -> tuple[ExitCode, str] | None:
+    deferral = state.deferral
+    if deferral is None or deferral.last.at - deferral.since < rollout.health.deadline:
+        return None
+    last, limit = deferral.last, format_duration(rollout.health.deadline)
+    return ExitCode.DEADLINE, f"no request got through for {limit}: {last.code}: {last.message}"
+
+
+def _floor_too_long(
+    rollout: Rollout, state: RunState, now: datetime
+) -> tuple[ExitCode, str] | None:
+    if state.floor_reached_at is None or now - state.floor_reached_at < rollout.health.deadline:
+        return None
+    bounds, limit = rollout.bounds, format_duration(rollout.health.deadline)
+    return ExitCode.REFUSED, (
+        f"for {limit} nothing could start without going below"
+        f" {bounds.floor} of {bounds.total} in service"
+    )
+
+
+# --- going on -------------------------------------------------------------------------------
+
+
+def _next_of_step(rollout: Rollout, state: RunState, live: Live, now: datetime) -> Command:
+    if state.step_started_at is None:
+        return _next_step(rollout, state, now)
+    step = rollout.steps[state.step - 1]
+    match step:
+        case SetModel():
+            return _set_model(step, state, live, now)
+        case UpgradeBatch(instance_ids=ids):
+            return _upgrade(ids, len(ids), rollout, state, live, now)
+        case UpgradeWindow(instance_ids=ids, window=window):
+            active = len(state.ids(Phase.OPERATING, Phase.AWAITING))
+            return _upgrade(ids, window - active, rollout, state, live, now)
+        case AwaitHealth():
+            if state.ids(Phase.AWAITING):
+                return _wait(rollout, state, now)
+            return _completed(state, now)
+        case Pause(duration=duration):
+            end = state.step_started_at + duration
+            return _completed(state, now) if now >= end else _wait(rollout, state, now, end)
+        case Approval() | Check() | PinAutoscale() | RestoreAutoscale():
+            reason = f"this version cannot carry out the step {type(step).__name__}"
+            return Record((ev.RunHalted(now, state.step, int(ExitCode.REFUSED), reason),))
+    assert_never(step)
+
+
+def _next_step(rollout: Rollout, state: RunState, now: datetime) -> Command:
+    if state.step < len(rollout.steps):
+        return Record((ev.StepStarted(now, state.step + 1),))
+    if state.ids(Phase.AWAITING):
+        return _wait(rollout, state, now)
+    return Record((ev.RunCompleted(now),))
+
+
+def _completed(state: RunState, now: datetime, note: str = "") -> Record:
+    return Record((ev.StepCompleted(now, state.step, note),))
+
+
+def _set_model(step: SetModel, state: RunState, live: Live, now: datetime) -> Command:
+    if step.skip_reason is not None:
+        return _completed(state, now, step.skip_reason)
+    if live.scale_set.provisioning_state in BUSY_STATES:
+        return _set_is_busy(state, now)
+    if step.fields.is_met_by(live.scale_set.model):
+        return _completed(state, now)
+    drift = _drift_before_write(step, live)
+    if drift is not None:
+        return Record((ev.RunHalted(now, state.step, int(ExitCode.STALE), drift),))
+    return WriteModel(state.step, step.fields, live.scale_set.etag)
+
+
+def _drift_before_write(step: SetModel, live: Live) -> str | None:
+    """Refuse to overwrite a value that no reviewer saw."""
+    reviewed = {change.path: change.before for change in step.changes}
+    for change in diff_model(live.scale_set.model, step.fields):
+        if reviewed.get(change.path, change.before) != change.before:
+            return (
+                f"{change.path} was {reviewed[change.path]} when planned,"
+                f" and is {change.before} now"
+            )
+    return None
+
+
+def _set_is_busy(state: RunState, now: datetime) -> Record:
+    """Put off: an operation that is not ours runs on the scale set."""
+    until = now + backoff(state)
+    message = "another operation runs on the scale set"
+    return Record(
+        (ev.RequestDeferred(now, ev.DeferralReason.CONFLICT, until, "ScaleSetBusy", message),)
+    )
+
+
+def backoff(state: RunState) -> timedelta:
+    """Return how long to wait before asking again: 15 s, doubling, at most 2 minutes."""
+    count = state.deferral.count if state.deferral else 0
+    return timedelta(seconds=min(120, 15 * 2 ** min(count, 3)))
+
+
+def _upgrade(
+    ids: Sequence[str], limit: int, rollout: Rollout, state: RunState, live: Live, now: datetime
+) -> Command:
+    """Start what the window and the floor allow; end the step when nothing of it is left."""
+    mine = set(ids)
+    is_window = isinstance(rollout.steps[state.step - 1], UpgradeWindow)
+    pending = [i for i in ids if state.progress[i].phase is Phase.PENDING]
+    if not pending:
+        unsettled = (Phase.OPERATING, Phase.AWAITING) if is_window else (Phase.OPERATING,)
+        if any(state.progress[i].phase in unsettled for i in ids):
+            return _wait(rollout, state, now)
+        return _completed(state, now)
+    if any(i not in mine for i in state.ids(Phase.AWAITING)):
+        return _wait(rollout, state, now)
+    known = live.scale_set.by_id()
+    if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
+        return _set_is_busy(state, now)
+    idle = [known[i] for i in pending if i in known and not known[i].is_busy]
+    chosen = startable(idle, max(0, limit), rollout, state, live)
+    if chosen:
+        method = UpgradeInstances if rollout.method is Method.UPGRADE else ReimageInstances
+        return method(state.step, chosen)
+    if not idle and not state.in_flight:
+        return _set_is_busy(state, now)
+    return _blocked(limit, rollout, state, live, now)
+
+
+def startable(
+    candidates: Sequence[Instance], limit: int, rollout: Rollout, state: RunState, live: Live
+) -> tuple[str, ...]:
+    """Return the candidates that may start now, in order, at most `limit`.
+
+    Taking an instance out of service needs room above the floor; repairing one that is out of
+    service already does not.
+    """
+    room = _in_service(rollout, state, live) - rollout.bounds.floor
+    chosen: list[str] = []
+    for instance in candidates:
+        if len(chosen) >= limit:
+            break
+        if instance.is_in_service(rollout.health.source):
+            if room < 1:
+                continue
+            room -= 1
+        chosen.append(instance.instance_id)
+    return tuple(chosen)
+
+
+def _in_service(rollout: Rollout, state: RunState, live: Live) -> int:
+    """Count what serves now; what we operate on does not, even if the list is behind."""
+    operated = {i for request in state.in_flight for i in request.instance_ids}
+    return sum(
+        one.is_in_service(rollout.health.source)
+        for one in live.scale_set.instances
+        if one.instance_id not in operated
+    )
+
+
+def _blocked(limit: int, rollout: Rollout, state: RunState, live: Live, now: datetime) -> Command:
+    """Wait; if it is the floor that forbids to go on, write that down once."""
+    if limit > 0 and state.floor_reached_at is None and not state.in_flight:
+        seen = _in_service(rollout, state, live)
+        return Record((ev.FloorReached(now, seen, rollout.bounds.floor),))
+    return _wait(rollout, state, now)
+
+
+def _is_busy(rollout: Rollout, state: RunState) -> bool:
+    """Tell whether no further operation may start beside those in flight."""
+    is_model = any(not one.instance_ids for one in state.in_flight)
+    is_in_doubt = any(one.is_in_doubt for one in state.in_flight)
+    is_full = len(state.in_flight) >= rollout.bounds.max_concurrent_operations
+    return is_model or is_in_doubt or is_full
+
+
+def _wait(rollout: Rollout, state: RunState, now: datetime, until: datetime | None = None) -> Wait:
+    """Wait for the next poll, or for the moment at which time alone changes something."""
+    moments = [now + POLL_INTERVAL]
+    if until is not None:
+        moments.append(until)
+    moments.extend(
+        next_verdict_at(HealthEvidence(one.upgraded_at, one.healthy_since), rollout.health)
+        for one in state.progress.values()
+        if one.phase is Phase.AWAITING and one.upgraded_at is not None
+    )
+    is_watching = bool(state.ids(Phase.AWAITING)) or any(one.is_in_doubt for one in state.in_flight)
+    look = Look.EVERYTHING if is_watching or not state.in_flight else Look.OPERATIONS
+    return Wait(min(moment for moment in moments if moment > now), look)

@@ -1,0 +1,115 @@
+"""Whether the live scale set is what the Rollout was computed for, and may be touched now.
+
+Asked once before a Run starts. Every answer names both values, so that nobody has to diff.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmssplan.diff import diff_model
+from vmssplan.model import (
+    SUCCEEDED,
+    Autoscale,
+    HealthSource,
+    ModelFields,
+    OnFailure,
+    ScaleSet,
+    UpgradeMode,
+)
+from vmssplan.rollout import (
+    Approval,
+    Check,
+    Disposition,
+    PinAutoscale,
+    RestoreAutoscale,
+    Rollout,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def drifts(rollout: Rollout, live: ScaleSet) -> tuple[str, ...]:
+    """Return every difference that matters, as one sentence each; empty when there is none.
+
+    A new instance that is current already, and one that became current meanwhile, do not matter.
+    """
+    return (*_model_drifts(rollout, live), *_instance_drifts(rollout, live))
+
+
+def _model_drifts(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
+    seen = rollout.fingerprint.model
+    owned = ModelFields(
+        image=seen.image if rollout.model.image else None,
+        vm_size=seen.vm_size if rollout.model.vm_size else None,
+        upgrade_policy=seen.upgrade_policy,
+    )
+    for change in diff_model(live.model, owned):
+        yield f"{change.path} was {change.after} when planned, and is {change.before} now"
+
+
+def _instance_drifts(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
+    now = live.by_id()
+    for planned in rollout.instances:
+        instance = now.get(planned.instance_id)
+        name = f"instance {planned.instance_id}"
+        if instance is None:
+            yield f"{name} was there when planned, and is gone now"
+        elif instance.vm_id != planned.vm_id:
+            yield f"{name} was machine {planned.vm_id} when planned, and is {instance.vm_id} now"
+        elif planned.disposition is Disposition.CURRENT and not instance.is_current(rollout.model):
+            yield f"{name} was current when planned, and is outdated now"
+        elif (
+            planned.disposition is Disposition.UPGRADE and instance.protected_from_scale_set_actions
+        ):
+            yield f"{name} was to be upgraded, and is protected from scale set actions now"
+    known = {planned.instance_id for planned in rollout.instances}
+    for instance in live.instances:
+        if instance.instance_id not in known and not instance.is_current(rollout.model):
+            yield f"instance {instance.instance_id} was not there when planned, and is outdated"
+
+
+def refusals(
+    rollout: Rollout, live: ScaleSet, *, rolling_upgrade_in_progress: bool
+) -> tuple[str, ...]:
+    """Return every reason why a Run must not start on the set as it is; empty when it may."""
+    return (
+        *_unsafe(rollout, live, rolling_upgrade_in_progress=rolling_upgrade_in_progress),
+        *_not_executable(rollout),
+    )
+
+
+def _unsafe(
+    rollout: Rollout, live: ScaleSet, *, rolling_upgrade_in_progress: bool
+) -> Iterator[str]:
+    mode = live.model.upgrade_policy
+    if mode in (UpgradeMode.AUTOMATIC, UpgradeMode.ROLLING) and (
+        rollout.model.upgrade_policy is not UpgradeMode.MANUAL
+    ):
+        what = "at once" if mode is UpgradeMode.AUTOMATIC else "by itself"
+        yield (
+            f"upgradePolicy is {mode}: Azure would replace every instance {what} as soon as the"
+            " model is written; let the Plan own model.upgradePolicy: Manual"
+        )
+    if rolling_upgrade_in_progress:
+        yield "a rolling upgrade of Azure's own is in progress; wait for it, or cancel it"
+    if live.provisioning_state != SUCCEEDED:
+        yield (
+            f"the scale set is {live.provisioning_state}, not Succeeded: another operation runs"
+            " on it, or the last one failed"
+        )
+
+
+def _not_executable(rollout: Rollout) -> Iterator[str]:
+    """Name what this version shows in a Rollout, but cannot carry out."""
+    if any(isinstance(step, Approval | Check) for step in rollout.steps):
+        yield "this version cannot carry out gates yet; take them out of the Plan"
+    if any(isinstance(step, PinAutoscale | RestoreAutoscale) for step in rollout.steps) or (
+        rollout.autoscale is Autoscale.REFUSE
+    ):
+        yield "this version cannot see autoscale settings yet; use autoscale: ignore"
+    if rollout.failure.on_failure is OnFailure.ROLLBACK:
+        yield "this version cannot roll back yet; use failure.onFailure: freeze"
+    if rollout.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
+        yield f"this version cannot judge health by {rollout.health.source} yet"
