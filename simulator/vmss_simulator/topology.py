@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from vmss_simulator.options import Options
     from vmss_simulator.state import Target
 
 _PLACEMENT_GROUP_SIZE = 100
@@ -52,7 +51,7 @@ def new_instance(
     target: Target,
     *,
     seed: int,
-    options: Options,
+    update_domains: int,
     now: datetime,
 ) -> Instance:
     """Make the machine with this running number, running and healthy.
@@ -65,8 +64,8 @@ def new_instance(
     zone = zones[number % len(zones)] if zones else None
     position = number // len(zones) if zones else number
     group, slot = divmod(position, _PLACEMENT_GROUP_SIZE)
-    update_domains = options.update_domain_count
     fault_domains = documents.fault_domain_count(body)
+    shift = 0 if flexible else slot // update_domains
     instance_id, name = instance_name(key, number, flexible=flexible, seed=seed)
     return Instance(
         instance_id=instance_id,
@@ -78,7 +77,7 @@ def new_instance(
         applied_model=target.fingerprint,
         time_created=now,
         update_domain=None if flexible else slot % update_domains,
-        fault_domain=(slot + slot // update_domains) % fault_domains,
+        fault_domain=(slot + shift) % fault_domains,
         zone=zone,
         placement_group_id=None
         if flexible

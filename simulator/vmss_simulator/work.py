@@ -249,6 +249,7 @@ def _scale(state: State, operation: Operation, scale_set: ScaleSet) -> None:
         return
     target = current_target(state, scale_set)
     folded = scale_set.key.folded()
+    update_domains = _update_domains(state, scale_set)
     for _ in range(missing):
         number = state.next_number.get(folded, 0)
         state.next_number[folded] = number + 1
@@ -258,10 +259,17 @@ def _scale(state: State, operation: Operation, scale_set: ScaleSet) -> None:
             number,
             target,
             seed=state.seed,
-            options=state.options,
+            update_domains=update_domains,
             now=state.now,
         )
         begin_work(state, operation, instance, "create", target)
+
+
+def _update_domains(state: State, scale_set: ScaleSet) -> int:
+    """Return how many update domains the set shows, once it is large enough to show them all."""
+    usual = state.options.update_domain_count
+    shown = {each.update_domain for each in scale_set.instances.values()} - {None}
+    return len(shown) if len(scale_set.instances) >= usual and shown else usual
 
 
 def _replace_disk(state: State, work: Work) -> None:

@@ -77,6 +77,8 @@ class World:
         latencies: Latencies | None = None,
         images: Catalogue | None = None,
         faults: Sequence[FaultRule] = (),
+        scale_sets: Sequence[ScaleSet] = (),
+        rolling_upgrades: Sequence[tuple[ScaleSetKey, RollingUpgrade]] = (),
     ) -> None:
         if start.utcoffset() is None:
             raise ValueError("virtual time is aware: give the start a time zone")
@@ -90,6 +92,10 @@ class World:
             faults=Faults(faults, seed=seed, start=start),
         )
         self._recorder: Recorder | None = None
+        for scale_set in scale_sets:
+            self._adopt(scale_set)
+        for key, upgrade in rolling_upgrades:
+            self._state.rolling_upgrades[key.folded()] = upgrade
 
     @property
     def now(self) -> datetime:
@@ -303,6 +309,19 @@ class World:
     def record_with(self, recorder: Recorder | None) -> None:
         """Tell every further command to `recorder` before it is applied; None stops that."""
         self._recorder = recorder
+
+    def _adopt(self, scale_set: ScaleSet) -> None:
+        """Take in a set that exists from the start, and what others will do to it."""
+        state, key = self._state, scale_set.key
+        state.add(scale_set)
+        numbers = [int(each) + 1 for each in scale_set.instances if each.isdecimal()]
+        state.next_number[key.folded()] = max(numbers, default=len(scale_set.instances))
+        in_service = state.in_service[key.folded()]
+        state.emit("scaleSetCreated", key, capacity=len(scale_set.instances), inService=in_service)
+        for rule, effect in state.faults.actors():
+            if rule.covers(key):
+                task = ActorWrites(effect.actor, key, effect.body)
+                state.schedule(state.start + effect.at, task)
 
     def _record(self, **command: Any) -> None:
         if self._recorder is not None:

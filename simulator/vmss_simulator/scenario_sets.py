@@ -1,0 +1,365 @@
+"""From the short form of a scale set in a scenario to its ARM document and its instances.
+
+The document is rendered as a recorded GET of a Uniform set shows it, so that clients read what
+Azure would answer; a scenario's `model` is merged over it last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from vmss_simulator import documents
+from vmss_simulator.errors import ArmError, ErrorDetail
+from vmss_simulator.images import Catalogue
+from vmss_simulator.options import Options
+from vmss_simulator.randomness import draw_guid, stream
+from vmss_simulator.scenario_text import KeyPath, Problem
+from vmss_simulator.state import Target
+from vmss_simulator.topology import new_instance
+from vmss_simulator.values import (
+    HealthState,
+    Instance,
+    PowerState,
+    Protection,
+    ProvisioningState,
+    ScaleSet,
+    ScaleSetKey,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+DEFAULT_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+_DEFAULT_LOCATION = "westeurope"
+_DEFAULT_SIZE = "Standard_D2s_v5"
+_SINGLE_GROUP_LIMIT = 100
+_PREFIX_LENGTH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all scale sets of a scenario have in common."""
+
+    seed: int
+    start: datetime
+    options: Options
+    images: Catalogue
+
+
+def scale_set_key(raw: Mapping[str, Any]) -> ScaleSetKey:
+    """Return which set this is."""
+    subscription = raw.get("subscriptionId", DEFAULT_SUBSCRIPTION)
+    return ScaleSetKey(subscription, raw["resourceGroup"], raw["name"])
+
+
+def build_scale_set(
+    raw: Mapping[str, Any], path: KeyPath, setting: Setting
+) -> tuple[ScaleSet | None, list[Problem]]:
+    """Build one scale set; None when its problems leave nothing to build."""
+    key = scale_set_key(raw)
+    try:
+        body = documents.accepted(documents.merge(_body(raw), raw.get("model", {})))
+        documents.upgrade_mode(body)
+        documents.capacity(body)
+        target = _target(body, setting)
+    except ArmError as error:
+        place = "model" if "image" not in raw else "image" if _is_image(error) else "name"
+        return None, [Problem((*path, place), error.message)]
+    builder = _Instances(key, body, target, setting, raw.get("updateDomains"))
+    instances, problems = builder.build(raw, path)
+    unique_id = draw_guid(stream(setting.seed, key.resource_id, "uniqueId", 0))
+    scale_set = ScaleSet(
+        key=key,
+        body=body,
+        etag_number=raw.get("etag", 1),
+        unique_id=unique_id,
+        time_created=setting.start,
+        instances=instances,
+        provisioning=ProvisioningState(raw.get("provisioning", "Succeeded")),
+    )
+    return scale_set, problems
+
+
+class _Instances:
+    """Builds the instances of one set."""
+
+    def __init__(
+        self,
+        key: ScaleSetKey,
+        body: Mapping[str, Any],
+        target: Target,
+        setting: Setting,
+        update_domains: int | None,
+    ) -> None:
+        self.key = key
+        self.body = body
+        self.target = target
+        self.setting = setting
+        self.update_domains = update_domains or setting.options.update_domain_count
+
+    def build(
+        self, raw: Mapping[str, Any], path: KeyPath
+    ) -> tuple[dict[str, Instance], list[Problem]]:
+        """Build them all, from `instances` or `capacity`, with `overrides` on top."""
+        problems: list[Problem] = []
+        instances: dict[str, Instance] = {}
+        overrides = dict(raw.get("overrides", {}))
+        for place, number, fields in self._specified(raw, path):
+            instance = self._base(number)
+            instance_id = fields.get("instanceId", instance.instance_id)
+            over = overrides.pop(instance_id, None) or overrides.pop(str(number), {})
+            if instance_id in instances:
+                problems.append(Problem((*place, "instanceId"), "the instance is given twice"))
+                continue
+            instance = self._renamed(instance, instance_id)
+            try:
+                instances[instance_id] = self._with_fields(instance, {**fields, **over})
+            except ArmError as error:
+                problems.append(Problem((*place, "image"), error.message))
+        problems += [
+            Problem((*path, "overrides", each), "there is no such instance") for each in overrides
+        ]
+        return instances, problems
+
+    def _specified(
+        self, raw: Mapping[str, Any], path: KeyPath
+    ) -> Iterator[tuple[KeyPath, int, Mapping[str, Any]]]:
+        if "instances" not in raw:
+            for number in range(documents.capacity(self.body)):
+                yield path, number, {}
+            return
+        for index, fields in enumerate(raw["instances"]):
+            given = fields["instanceId"]
+            number = int(given) if given.isascii() and given.isdecimal() else index
+            yield (*path, "instances", index), number, fields
+
+    def _base(self, number: int) -> Instance:
+        return new_instance(
+            self.key,
+            self.body,
+            number,
+            self.target,
+            seed=self.setting.seed,
+            update_domains=self.update_domains,
+            now=self.setting.start,
+        )
+
+    def _renamed(self, instance: Instance, instance_id: str) -> Instance:
+        if instance_id == instance.instance_id:
+            return instance
+        flexible = documents.is_flexible(self.body)
+        name = instance_id if flexible else f"{self.key.name}_{instance_id}"
+        return replace(instance, instance_id=instance_id, name=name)
+
+    def _with_fields(self, instance: Instance, fields: Mapping[str, Any]) -> Instance:
+        """Return the instance with what the scenario says of it."""
+        if not fields:
+            return instance
+        changes: dict[str, Any] = {
+            name: fields[key]
+            for key, name in (
+                ("name", "name"),
+                ("vmId", "vm_id"),
+                ("updateDomain", "update_domain"),
+                ("faultDomain", "fault_domain"),
+                ("zone", "zone"),
+                ("placementGroupId", "placement_group_id"),
+                ("vmSize", "vm_size"),
+            )
+            if key in fields
+        }
+        changes |= self._states(instance, fields) | self._model(instance, fields)
+        if "protection" in fields:
+            changes["protection"] = Protection(
+                from_scale_in=fields["protection"].get("fromScaleIn", False),
+                from_scale_set_actions=fields["protection"].get("fromScaleSetActions", False),
+            )
+        if "error" in fields:
+            changes["error"] = ErrorDetail(fields["error"]["code"], fields["error"]["message"])
+        if "timeCreated" in fields:
+            changes["time_created"] = datetime.fromisoformat(fields["timeCreated"])
+        return replace(instance, **changes)
+
+    def _states(self, instance: Instance, fields: Mapping[str, Any]) -> dict[str, Any]:
+        power = PowerState(fields.get("power", "running"))
+        health = instance.health
+        if health is not None and power is not PowerState.RUNNING:
+            health = HealthState.UNKNOWN
+        if "health" in fields:
+            health = None if fields["health"] is None else HealthState(fields["health"])
+        return {
+            "power": power,
+            "provisioning": ProvisioningState(fields.get("provisioning", "Succeeded")),
+            "health": health,
+            "health_since": None if health is None else self.setting.start,
+        }
+
+    def _model(self, instance: Instance, fields: Mapping[str, Any]) -> dict[str, Any]:
+        reference = fields.get("image", instance.image_reference)
+        size = fields.get("vmSize", instance.vm_size)
+        body = documents.with_image(self.body, reference)
+        applied = documents.fingerprint(documents.merge(body, {"sku": {"name": size}}))
+        if fields.get("latestModelApplied") is True:
+            applied = self.target.fingerprint
+        elif fields.get("latestModelApplied") is False and applied == self.target.fingerprint:
+            applied = f"{applied}-before"
+        exact_version = instance.exact_version
+        if "exactVersion" in fields:
+            exact_version = fields["exactVersion"]
+        elif "image" in fields:
+            location = documents.text(self.body, "location") or ""
+            exact_version = self.setting.images.resolve(reference, location, self.setting.start)
+        return {
+            "image_reference": reference,
+            "exact_version": exact_version,
+            "applied_model": applied,
+        }
+
+
+def _target(body: Mapping[str, Any], setting: Setting) -> Target:
+    reference = documents.image_reference(body)
+    location = documents.text(body, "location") or ""
+    return Target(
+        image_reference=reference,
+        exact_version=setting.images.resolve(reference, location, setting.start),
+        vm_size=documents.vm_size(body),
+        fingerprint=documents.fingerprint(body),
+        extensions=documents.extensions(body),
+        has_health=documents.has_application_health(body),
+    )
+
+
+def _is_image(error: ArmError) -> bool:
+    return "image" in (error.target or "").casefold()
+
+
+def _body(raw: Mapping[str, Any]) -> dict[str, Any]:
+    flexible = raw.get("orchestrationMode") == "Flexible"
+    capacity = raw.get("capacity", len(raw.get("instances", ())))
+    single = not flexible and capacity <= _SINGLE_GROUP_LIMIT
+    policy = raw.get("upgradePolicy", "Manual")
+    properties: dict[str, Any] = {
+        "singlePlacementGroup": raw.get("singlePlacementGroup", single),
+        "orchestrationMode": "Flexible" if flexible else "Uniform",
+        "upgradePolicy": {"mode": policy} if isinstance(policy, str) else policy,
+        "virtualMachineProfile": _profile(raw, flexible=flexible),
+        "platformFaultDomainCount": raw.get("faultDomains", 1 if flexible else 5),
+    }
+    if flexible:
+        properties["constrainedMaximumCapacity"] = False
+    else:
+        properties |= {"overprovision": True, "doNotRunExtensionsOnOverprovisionedVMs": False}
+    body: dict[str, Any] = {
+        "location": raw.get("location", _DEFAULT_LOCATION),
+        "tags": raw.get("tags", {}),
+        "sku": {
+            "name": raw.get("vmSize", _DEFAULT_SIZE),
+            "tier": "Standard",
+            "capacity": capacity,
+        },
+        "properties": properties,
+    }
+    if raw.get("zones"):
+        body["zones"] = raw["zones"]
+    return body
+
+
+def _profile(raw: Mapping[str, Any], *, flexible: bool) -> dict[str, Any]:
+    windows = _is_windows(raw)
+    profile: dict[str, Any] = {
+        "osProfile": {
+            "computerNamePrefix": raw["name"][:_PREFIX_LENGTH],
+            "adminUsername": "azureuser",
+            **_os_configuration(windows=windows),
+            "secrets": [],
+            "allowExtensionOperations": True,
+            "requireGuestProvisionSignal": True,
+        },
+        "storageProfile": _storage_profile(raw, windows=windows, flexible=flexible),
+        "networkProfile": _network_profile(raw["name"], flexible=flexible),
+    }
+    extensions = list(raw.get("extensions", ()))
+    if raw.get("applicationHealth"):
+        extensions.insert(0, _application_health(windows=windows))
+    if extensions:
+        profile["extensionProfile"] = {"extensions": [_extension(each) for each in extensions]}
+    return profile
+
+
+def _is_windows(raw: Mapping[str, Any]) -> bool:
+    if "osType" in raw:
+        return bool(raw["osType"] == "Windows")
+    publisher = raw.get("image", {}).get("publisher", "")
+    return str(publisher).casefold().startswith("microsoftwindows")
+
+
+def _os_configuration(*, windows: bool) -> dict[str, Any]:
+    if windows:
+        return {"windowsConfiguration": {"provisionVMAgent": True, "enableAutomaticUpdates": False}}
+    return {"linuxConfiguration": {"disablePasswordAuthentication": True, "provisionVMAgent": True}}
+
+
+def _storage_profile(raw: Mapping[str, Any], *, windows: bool, flexible: bool) -> dict[str, Any]:
+    image = raw.get("image", {})
+    disk: dict[str, Any] = {
+        "osType": "Windows" if windows else "Linux",
+        "createOption": "FromImage",
+        "caching": "ReadWrite",
+    }
+    if "uri" in image:
+        # A legacy set has unmanaged disks: named, in containers, and from an image by URI.
+        container = str(image["uri"]).rsplit("/", 1)[0]
+        legacy = {"name": f"{raw['name']}-os", "image": image, "vhdContainers": [container]}
+        return {"osDisk": {**disk, **legacy}}
+    disk["managedDisk"] = {"storageAccountType": "Premium_LRS"}
+    disk["diskSizeGB"] = 127 if windows else 30
+    if flexible:
+        disk["deleteOption"] = "Delete"
+    storage: dict[str, Any] = {"osDisk": disk, "diskControllerType": "SCSI"}
+    if image:
+        storage["imageReference"] = image
+    return storage
+
+
+def _network_profile(name: str, *, flexible: bool) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "primary": True,
+        "disableTcpStateTracking": False,
+        "dnsSettings": {"dnsServers": []},
+        "enableIPForwarding": False,
+        "ipConfigurations": [{"name": f"{name}-ip", "properties": {"primary": True}}],
+    }
+    profile: dict[str, Any] = {
+        "networkInterfaceConfigurations": [{"name": f"{name}-nic", "properties": properties}]
+    }
+    if flexible:
+        properties["deleteOption"] = "Delete"
+        profile["networkApiVersion"] = "2020-11-01"
+    return profile
+
+
+def _application_health(*, windows: bool) -> dict[str, Any]:
+    system = "Windows" if windows else "Linux"
+    return {
+        "name": "HealthExtension",
+        "publisher": "Microsoft.ManagedServices",
+        "type": f"ApplicationHealth{system}",
+        "version": "2.0",
+        "settings": {"protocol": "http", "port": 8080, "requestPath": "/health"},
+    }
+
+
+def _extension(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": raw["name"],
+        "properties": {
+            "autoUpgradeMinorVersion": True,
+            "publisher": raw["publisher"],
+            "type": raw["type"],
+            "typeHandlerVersion": raw.get("version", "1.0"),
+            "settings": raw.get("settings", {}),
+        },
+    }
