@@ -178,6 +178,7 @@ class Executor:
             handle = await self._request(command)
         except OutcomeUnknown as error:
             self._note(ev.OutcomeLost(self.clock.now(), number, error.code, error.reason))
+            self._defer(error, None)
         except Retryable as error:
             self._defer(error, number)
         except VmssplanError as error:

@@ -277,7 +277,8 @@ def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
     """Settle a request; a model write that failed is a refusal."""
     ended = [one for one in state.in_flight if one.request == event.request]
     rest = tuple(one for one in state.in_flight if one.request != event.request)
-    state = replace(state, in_flight=rest, deferral=None)
+    # A request settled by looking may have to be made again: the row of deferrals goes on.
+    state = replace(state, in_flight=rest, deferral=None if event.status else state.deferral)
     is_model = any(not one.instance_ids for one in ended)
     if not is_model or event.status in ("Succeeded", ""):
         return state

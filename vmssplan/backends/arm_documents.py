@@ -1,0 +1,204 @@
+"""Azure Resource Manager documents -> domain values, and the one document we write.
+
+Every backend reads scale sets through this file, so that a field means the same on every road.
+Sources: the recorded answers of `az vmss show` and `az vmss list-instances`, and the models of
+azure-mgmt-compute 39. Pure; imports nothing of Azure's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vmssplan.model import (
+    AzureError,
+    CommunityGalleryImage,
+    HealthState,
+    ImageReference,
+    Instance,
+    ModelFields,
+    OperationReport,
+    OperationStatus,
+    OrchestrationMode,
+    PlatformImage,
+    ResourceImage,
+    ScaleSet,
+    ScaleSetId,
+    SharedGalleryImage,
+    UpgradeMode,
+    UriImage,
+    image_fields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Raw = dict[str, Any]
+
+HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
+
+
+def read_scale_set(raw: Mapping[str, Any], target: ScaleSetId, vms: Iterable[Raw]) -> ScaleSet:
+    """Build a ScaleSet from the answers to GET and to the instance list with instance views."""
+    properties = _at(raw, "properties")
+    policy = _at(properties, "upgradePolicy")
+    mode = properties.get("orchestrationMode")
+    return ScaleSet(
+        id=target,
+        location=raw.get("location") or "",
+        etag=raw.get("etag") or "",
+        model=read_model(raw),
+        orchestration_mode=OrchestrationMode(mode) if mode else OrchestrationMode.UNIFORM,
+        provisioning_state=properties.get("provisioningState") or "",
+        has_application_health=has_application_health(raw),
+        automatic_os_upgrade=bool(
+            _at(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade")
+        ),
+        instances=tuple(read_instance(vm) for vm in vms),
+    )
+
+
+def read_model(raw: Mapping[str, Any]) -> ModelFields:
+    """Return the fields of a scale set's model that a Plan can own."""
+    properties = _at(raw, "properties")
+    mode = _at(properties, "upgradePolicy").get("mode")
+    return ModelFields(
+        image=read_image(_at(properties, "virtualMachineProfile", "storageProfile")),
+        vm_size=_at(raw, "sku").get("name"),
+        upgrade_policy=UpgradeMode(mode) if mode else None,
+    )
+
+
+def has_application_health(raw: Mapping[str, Any]) -> bool:
+    """Tell whether a health extension or a health probe reports `vmHealth` for the instances."""
+    profile = _at(raw, "properties", "virtualMachineProfile")
+    if _at(profile, "networkProfile").get("healthProbe"):
+        return True
+    extensions = _at(profile, "extensionProfile").get("extensions") or []
+    types = (str(_at(each, "properties").get("type", "")).casefold() for each in extensions)
+    return any(name in HEALTH_EXTENSIONS for name in types)
+
+
+def read_image(storage: Mapping[str, Any]) -> ImageReference | None:
+    """Return the image of a storage profile; None when it has none."""
+    reference = storage.get("imageReference") or {}
+    if reference.get("sharedGalleryImageId"):
+        return SharedGalleryImage(reference["sharedGalleryImageId"])
+    if reference.get("communityGalleryImageId"):
+        return CommunityGalleryImage(reference["communityGalleryImageId"])
+    if reference.get("id"):
+        return ResourceImage(reference["id"])
+    if reference.get("publisher"):
+        names = ("publisher", "offer", "sku", "version")
+        return PlatformImage(*(str(reference.get(name) or "") for name in names))
+    uri = _at(storage, "osDisk", "image").get("uri")
+    return UriImage(uri) if uri else None
+
+
+def read_instance(raw: Mapping[str, Any]) -> Instance:
+    """Build an Instance from one entry of the list with `$expand=instanceView`."""
+    properties = _at(raw, "properties")
+    view = _at(properties, "instanceView")
+    storage = _at(properties, "storageProfile")
+    protection = _at(properties, "protectionPolicy")
+    statuses = view.get("statuses") or []
+    health = _code(_at(view, "vmHealth", "status"), "HealthState/")
+    return Instance(
+        instance_id=str(raw.get("instanceId") or raw.get("name") or ""),
+        vm_id=properties.get("vmId") or "",
+        image=read_image(storage),
+        exact_version=_at(storage, "imageReference").get("exactVersion"),
+        vm_size=_at(raw, "sku").get("name") or _at(properties, "hardwareProfile").get("vmSize"),
+        latest_model_applied=bool(properties.get("latestModelApplied")),
+        provisioning_state=properties.get("provisioningState") or "",
+        power_state=next((p for s in statuses if (p := _code(s, "PowerState/"))), "unknown"),
+        application_health=_health(health),
+        failed_extensions=tuple(_failed_extensions(view.get("extensions") or [])),
+        update_domain=view.get("platformUpdateDomain"),
+        fault_domain=view.get("platformFaultDomain"),
+        zone=next(iter(raw.get("zones") or []), None),
+        protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
+        protected_from_scale_in=bool(protection.get("protectFromScaleIn")),
+        error=_provisioning_error(statuses),
+    )
+
+
+def read_operation(raw: Mapping[str, Any]) -> OperationReport:
+    """Build a report from the body of an asynchronous operation resource.
+
+    Unknown words mean: still running. The details' `target` is the instance id.
+    """
+    word = str(raw.get("status") or "").casefold()
+    status = {
+        "succeeded": OperationStatus.SUCCEEDED,
+        "failed": OperationStatus.FAILED,
+        "canceled": OperationStatus.CANCELED,
+    }.get(word, OperationStatus.IN_PROGRESS)
+    error = raw.get("error") or None
+    return OperationReport(
+        status,
+        read_error(error) if error else None,
+        {
+            str(detail["target"]): read_error(detail)
+            for detail in (error or {}).get("details") or []
+            if detail.get("target") is not None
+        },
+    )
+
+
+def read_error(raw: Mapping[str, Any]) -> AzureError:
+    """Return code and message of an error body's inner object."""
+    return AzureError(str(raw.get("code") or "Unknown"), str(raw.get("message") or ""))
+
+
+def write_model(fields: ModelFields) -> Raw:
+    """Return the minimal PATCH body: these fields and nothing that was read."""
+    body: Raw = {}
+    properties: Raw = {}
+    if fields.vm_size is not None:
+        body["sku"] = {"name": fields.vm_size}
+    if fields.upgrade_policy is not None:
+        properties["upgradePolicy"] = {"mode": fields.upgrade_policy.value}
+    if fields.image is not None:
+        storage: Raw = {"imageReference": image_fields(fields.image)}
+        if isinstance(fields.image, UriImage):
+            storage = {"osDisk": {"image": image_fields(fields.image)}}
+        properties["virtualMachineProfile"] = {"storageProfile": storage}
+    if properties:
+        body["properties"] = properties
+    return body
+
+
+def _at(raw: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """Return the object below these keys; empty where anything on the way is missing."""
+    for key in keys:
+        raw = raw.get(key) or {}
+    return raw
+
+
+def _code(status: Mapping[str, Any], prefix: str) -> str:
+    code = str(status.get("code") or "")
+    return code[len(prefix) :] if code.startswith(prefix) else ""
+
+
+def _health(word: str) -> HealthState | None:
+    if not word:
+        return None
+    known = {state.value for state in HealthState}
+    return HealthState(word.casefold()) if word.casefold() in known else HealthState.UNKNOWN
+
+
+def _failed_extensions(extensions: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    for extension in extensions:
+        codes = (str(s.get("code") or "").casefold() for s in extension.get("statuses") or [])
+        if any(code.startswith("provisioningstate/failed") for code in codes):
+            yield str(extension.get("name") or "")
+
+
+def _provisioning_error(statuses: Sequence[Mapping[str, Any]]) -> AzureError | None:
+    """Read `ProvisioningState/failed/<code>`, as the instance view of a failed instance has it."""
+    for status in statuses:
+        state, _, code = _code(status, "ProvisioningState/").partition("/")
+        if state.casefold() == "failed":
+            text = status.get("message") or status.get("displayStatus") or ""
+            return AzureError(code or "ProvisioningFailed", str(text))
+    return None

@@ -1,0 +1,308 @@
+"""The direct door to the simulator: the same requests as over the wire, without a wire.
+
+Drives the world in-process, request by request, so that throttling and faults count as they
+would over HTTPS. Its clock is the world's: virtual time moves when the executor sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from vmss_simulator.errors import ArmError, ErrorDetail, ReplyLost
+from vmss_simulator.values import Instance as WorldInstance
+from vmss_simulator.values import OperationKind, ScaleSetKey
+from vmss_simulator.values import OperationStatus as WorldOperationStatus
+from vmss_simulator.values import ScaleSet as WorldScaleSet
+from vmssplan.backends.arm_documents import (
+    has_application_health,
+    read_image,
+    read_model,
+    write_model,
+)
+from vmssplan.errors import (
+    Conflict,
+    EtagChanged,
+    NotFound,
+    NotPermitted,
+    OutcomeUnknown,
+    RequestRejected,
+    ServiceUnavailable,
+    Throttled,
+    VmssplanError,
+)
+from vmssplan.model import (
+    AzureError,
+    HealthState,
+    ImageReference,
+    Instance,
+    ModelFields,
+    OperationReport,
+    OperationStatus,
+    OrchestrationMode,
+    ScaleSet,
+    ScaleSetId,
+    image_fields,
+)
+from vmssplan.ports import OperationHandle, Pacing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmss_simulator.values import Allowance, Operation
+    from vmss_simulator.world import World
+
+
+class SimulatedBackend:
+    """`ports.Backend` over a World."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._read: dict[str, tuple[WorldInstance, bool, Instance]] = {}
+
+    async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
+        """Read the set and its instances, page by page as over the wire."""
+        key = _key(target)
+        first = self._admit(OperationKind.GET_SCALE_SET, target)
+        try:
+            raw = self._world.scale_set(key)
+        except ArmError as error:
+            raise _translated(error) from error
+        allowances = [first]
+        pages = max(1, ceil(len(raw.instances) / self._world.options.instance_page_size))
+        allowances += [self._admit(OperationKind.LIST_INSTANCES, target) for _ in range(pages)]
+        return self._scale_set(raw, target), _pacing(allowances)
+
+    async def operation_report(self, operation: OperationHandle) -> tuple[OperationReport, Pacing]:
+        """Read the status of an operation."""
+        try:
+            found = self._world.operation(operation.operation_id)
+            allowance = self._world.admit(
+                OperationKind.GET_OPERATION, found.key, subscription_id=found.key.subscription_id
+            )
+            allowance.deliver()
+        except ArmError as error:
+            raise _translated(error) from error
+        except ReplyLost as lost:
+            raise _lost(lost, is_read=True) from lost
+        retry_after = None
+        if found.status is WorldOperationStatus.IN_PROGRESS:
+            retry_after = self._world.options.operation_retry_after
+        return _report(found), _pacing([allowance], retry_after)
+
+    async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
+        """Tell whether Azure's own rolling upgrade is running."""
+        self._admit(OperationKind.GET_ROLLING_UPGRADE, target)
+        upgrade = self._world.rolling_upgrade(_key(target))
+        return upgrade is not None and upgrade.code in ("RollingForward", "RollingBack")
+
+    async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
+        """List the versions that `latest` may mean, oldest first."""
+        try:
+            catalogue = self._world.image_catalogue(image_fields(image), location)
+        except ArmError as error:
+            raise _translated(error) from error
+        return [each.version for each in catalogue if not each.exclude_from_latest]
+
+    async def write_model(
+        self, target: ScaleSetId, fields: ModelFields, etag: str
+    ) -> OperationHandle | None:
+        """PATCH only these fields, with If-Match."""
+        allowance = self._admit(OperationKind.PATCH_SCALE_SET, target)
+        try:
+            operation = self._world.patch_scale_set(
+                _key(target), write_model(fields), if_match=etag
+            )
+        except ArmError as error:
+            raise _translated(error, is_read=False) from error
+        return _delivered(allowance, operation)
+
+    async def upgrade_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Start the manual upgrade of these instances."""
+        allowance = self._admit(OperationKind.UPGRADE, target, instance_ids)
+        try:
+            operation = self._world.upgrade(_key(target), instance_ids)
+        except ArmError as error:
+            raise _translated(error, is_read=False) from error
+        return _delivered(allowance, operation)
+
+    async def reimage_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Start the reimage of these instances."""
+        allowance = self._admit(OperationKind.REIMAGE, target, instance_ids)
+        try:
+            operation = self._world.reimage(_key(target), instance_ids)
+        except ArmError as error:
+            raise _translated(error, is_read=False) from error
+        return _delivered(allowance, operation)
+
+    async def aclose(self) -> None:
+        """Nothing to let go of; whoever opened the world closes it."""
+
+    def _admit(
+        self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
+    ) -> Allowance:
+        """Let one request in. A read delivers at once; a write once it is carried out."""
+        is_read = kind.value.startswith(("get", "list"))
+        try:
+            allowance = self._world.admit(
+                kind,
+                _key(target),
+                subscription_id=target.subscription_id,
+                instance_ids=instance_ids,
+            )
+            if is_read:
+                allowance.deliver()
+        except ArmError as error:
+            raise _translated(error, is_read=is_read) from error
+        except ReplyLost as lost:
+            raise _lost(lost, is_read=is_read) from lost
+        return allowance
+
+    def _scale_set(self, raw: WorldScaleSet, target: ScaleSetId) -> ScaleSet:
+        properties: dict[str, Any] = raw.body.get("properties") or {}
+        policy = (properties.get("upgradePolicy") or {}).get("automaticOSUpgradePolicy") or {}
+        return ScaleSet(
+            id=target,
+            location=str(raw.body.get("location") or ""),
+            etag=raw.etag,
+            model=read_model(raw.body),
+            orchestration_mode=OrchestrationMode(properties.get("orchestrationMode", "Uniform")),
+            provisioning_state=raw.provisioning.value,
+            has_application_health=has_application_health(raw.body),
+            automatic_os_upgrade=bool(policy.get("enableAutomaticOSUpgrade")),
+            instances=tuple(self._instance(raw, one) for one in raw.instances.values()),
+        )
+
+    def _instance(self, scale_set: WorldScaleSet, raw: WorldInstance) -> Instance:
+        """Read one instance, again only when it is another value than last time."""
+        is_latest = self._world.latest_model_applied(scale_set, raw)
+        before = self._read.get(raw.vm_id)
+        if before is not None and before[0] is raw and before[1] is is_latest:
+            return before[2]
+        read = _instance(raw, is_latest=is_latest)
+        self._read[raw.vm_id] = (raw, is_latest, read)
+        return read
+
+
+class SimulatedClock:
+    """`ports.Clock` of a World: as fast as it can, or `speed` times the wall clock."""
+
+    def __init__(self, world: World, speed: float | None = None) -> None:
+        self._world = world
+        self._speed = speed
+        self._woken = asyncio.Event()
+
+    def now(self) -> datetime:
+        """Return virtual time."""
+        return self._world.now
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Move virtual time there, watchably when a speed was asked for."""
+        if self._speed is None:
+            # One turn of the event loop, so that a signal is heard in a run of virtual sleeps.
+            await asyncio.sleep(0)
+            self._move_to(when)
+            return
+        self._woken.clear()
+        slice_ = timedelta(seconds=self._speed / 10)
+        while self._world.now < when and not self._woken.is_set():
+            until = min(when, self._world.now + slice_)
+            wall_seconds = (until - self._world.now).total_seconds() / self._speed
+            await asyncio.sleep(wall_seconds)
+            self._move_to(until)
+
+    def wake(self) -> None:
+        """Cut the present sleep short; virtual sleeps without a speed are never long."""
+        self._woken.set()
+
+    def _move_to(self, when: datetime) -> None:
+        if when > self._world.now:
+            self._world.advance_to(when)
+
+
+def _key(target: ScaleSetId) -> ScaleSetKey:
+    return ScaleSetKey(target.subscription_id, target.resource_group, target.name)
+
+
+def _instance(raw: WorldInstance, *, is_latest: bool) -> Instance:
+    storage: dict[str, Any] = {"imageReference": raw.image_reference}
+    if "uri" in raw.image_reference:
+        storage = {"osDisk": {"image": raw.image_reference}}
+    return Instance(
+        instance_id=raw.instance_id,
+        vm_id=raw.vm_id,
+        image=read_image(storage),
+        exact_version=raw.exact_version,
+        vm_size=raw.vm_size,
+        latest_model_applied=is_latest,
+        provisioning_state=raw.provisioning.value,
+        power_state=raw.power.value,
+        application_health=HealthState(raw.health.value) if raw.health else None,
+        failed_extensions=tuple(each.name for each in raw.extensions if each.failed),
+        update_domain=raw.update_domain,
+        fault_domain=raw.fault_domain,
+        zone=raw.zone,
+        protected_from_scale_set_actions=raw.protection.from_scale_set_actions,
+        protected_from_scale_in=raw.protection.from_scale_in,
+        error=_azure_error(raw.error) if raw.error else None,
+    )
+
+
+def _azure_error(detail: ErrorDetail) -> AzureError:
+    return AzureError(detail.code, detail.message)
+
+
+def _report(operation: Operation) -> OperationReport:
+    return OperationReport(
+        OperationStatus(operation.status.value),
+        _azure_error(operation.error) if operation.error else None,
+        {each.target: _azure_error(each) for each in operation.details if each.target},
+    )
+
+
+def _delivered(allowance: Allowance, operation: Operation) -> OperationHandle:
+    """Answer a write, unless its reply is lost."""
+    try:
+        allowance.deliver()
+    except ReplyLost as lost:
+        raise _lost(lost, is_read=False) from lost
+    return OperationHandle(operation.operation_id, operation.operation_id)
+
+
+def _lost(lost: ReplyLost, *, is_read: bool) -> VmssplanError:
+    kind = ServiceUnavailable if is_read else OutcomeUnknown
+    return kind("ConnectionLost", str(lost))
+
+
+def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = None) -> Pacing:
+    counts = [count for one in allowances for _, count in one.remaining]
+    return Pacing(retry_after, min(counts, default=None))
+
+
+def _translated(error: ArmError, *, is_read: bool = True) -> VmssplanError:
+    """Return our error for an ARM error, by status as the wire doors do.
+
+    A write that ends in a server error may have been carried out all the same.
+    """
+    match error.status:
+        case 401 | 403:
+            return NotPermitted(f"{error.code}: {error.message}")
+        case 404:
+            return NotFound(f"{error.code}: {error.message}")
+        case 409:
+            return Conflict(error.code, error.message, retry_after=error.retry_after)
+        case 412:
+            return EtagChanged(error.code, error.message)
+        case 429:
+            return Throttled(error.code, error.message, retry_after=error.retry_after)
+        case status if status >= 500:  # noqa: PLR2004 - server errors
+            kind = ServiceUnavailable if is_read else OutcomeUnknown
+            return kind(error.code, error.message, retry_after=error.retry_after)
+        case _:
+            return RequestRejected(error.code, error.message)
