@@ -1,0 +1,12 @@
+"""What no schema can see: a Plan that contradicts itself, or the scale set it is for.
+
+Pure. `lint_plan` needs only the Plan, so `validate` can run it anywhere; `lint_target` adds what
+shows only against a live set and repeats nothing of the former. Rule ids are stable: people
+write them into pull requests.
+"""
+
+from vmssplan.lint.finding import Finding, Severity
+from vmssplan.lint.plan_rules import lint_plan
+from vmssplan.lint.target_rules import lint_target
+
+__all__ = ["Finding", "Severity", "lint_plan", "lint_target"]

@@ -1,0 +1,250 @@
+"""Rules that read the Plan alone."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from vmssplan.durations import format_duration
+from vmssplan.lint.finding import Finding, error, warning
+from vmssplan.model import (
+    Amount,
+    Autoscale,
+    Health,
+    HealthSource,
+    HttpProbe,
+    Method,
+    OnFailure,
+    Plan,
+    StrategyType,
+    UpgradeMode,
+    follows_latest,
+    image_fields,
+    image_text,
+    image_version,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SELECTOR_KEYS = {
+    "instanceIds": "instance_ids",
+    "updateDomains": "update_domains",
+    "faultDomains": "fault_domains",
+    "zones": "zones",
+}
+"""How the Plan writes the fields of a Selector."""
+
+
+def lint_plan(plan: Plan) -> tuple[Finding, ...]:
+    """Return what is wrong with the Plan wherever it is applied, in the order of the rules."""
+    return tuple(chain.from_iterable(rule(plan) for rule in _RULES))
+
+
+def batch_size_path(plan: Plan, index: int) -> str:
+    """Return the key path of a batch size; a ramp of one value may be written without a list."""
+    sizes = plan.strategy.batch_sizes
+    return "strategy.batchSize" if len(sizes) == 1 else f"strategy.batchSize[{index}]"
+
+
+def _nothing_owned(plan: Plan) -> Iterator[Finding]:
+    model = plan.model
+    if model.image is None and model.vm_size is None and model.upgrade_policy is None:
+        yield error(
+            "nothing-owned",
+            "model",
+            "the Plan owns no field of the model, so there is nothing to roll out",
+            "name at least one of image, vmSize, upgradePolicy",
+        )
+
+
+def _amount_out_of_range(plan: Plan) -> Iterator[Finding]:
+    for path, amount in _amounts(plan):
+        if amount.percent and not 1 <= amount.value <= 100:  # noqa: PLR2004 (per cent)
+            message = f"{amount} is no share of the instances"
+            yield error("percent-out-of-range", path, message, "use 1% to 100%")
+        elif amount.value < 1:
+            message = f"{amount} instances at a time would never get anywhere"
+            yield error("amount-out-of-range", path, message, "use 1 or more")
+
+
+def _amounts(plan: Plan) -> Iterator[tuple[str, Amount]]:
+    for index, size in enumerate(plan.strategy.batch_sizes):
+        yield batch_size_path(plan, index), size
+    if plan.availability.max_unavailable is not None:
+        yield "availability.maxUnavailable", plan.availability.max_unavailable
+    if plan.availability.min_in_service is not None:
+        yield "availability.minInService", plan.availability.min_in_service
+
+
+def _impossible_floor(plan: Plan) -> Iterator[Finding]:
+    floor = plan.availability.min_in_service
+    if floor is not None and floor.percent and floor.value >= 100:  # noqa: PLR2004 (per cent)
+        yield error(
+            "impossible-floor",
+            "availability.minInService",
+            f"{floor} of the instances must stay in service, so none can ever be upgraded",
+            "lower minInService so that at least one instance may be out of service",
+        )
+
+
+def _batch_larger_than_floor(plan: Plan) -> Iterator[Finding]:
+    allowed = plan.availability.max_unavailable
+    for index, size in enumerate(plan.strategy.batch_sizes):
+        # A number and a percentage can only be compared on a live set.
+        if allowed and size.percent == allowed.percent and size.value > allowed.value:
+            yield warning(
+                "batch-larger-than-floor",
+                batch_size_path(plan, index),
+                f"a batch of {size} is more than maxUnavailable {allowed}, so it will be split",
+                "make the batch smaller, or maxUnavailable larger",
+            )
+
+
+def _contradictory_selectors(plan: Plan) -> Iterator[Finding]:
+    include, exclude = plan.strategy.include, plan.strategy.exclude
+    for key, field in SELECTOR_KEYS.items():
+        both = [value for value in getattr(include, field) if value in getattr(exclude, field)]
+        if both:
+            named = ", ".join(str(value) for value in both)
+            yield error(
+                "contradictory-selectors",
+                f"strategy.exclude.{key}",
+                f"{named} is both included and excluded",
+                "name it in only one of include and exclude",
+            )
+
+
+def _pause_in_sliding_window(plan: Plan) -> Iterator[Finding]:
+    strategy = plan.strategy
+    if strategy.type is StrategyType.SLIDING_WINDOW and strategy.pause_time_between_batches:
+        yield error(
+            "pause-in-sliding-window",
+            "strategy.pauseTimeBetweenBatches",
+            "a sliding window has no batches to pause between",
+            "leave it out, or use fixedBatch",
+        )
+
+
+def _gate_in_sliding_window(plan: Plan) -> Iterator[Finding]:
+    if plan.strategy.type is not StrategyType.SLIDING_WINDOW:
+        return
+    for index, _ in enumerate(plan.gates):
+        yield error(
+            "gate-in-sliding-window",
+            f"gates[{index}].after",
+            "a sliding window has no batches to put a gate after",
+            "leave the gate out, or use fixedBatch",
+        )
+
+
+def _probe_missing(plan: Plan) -> Iterator[Finding]:
+    for source, probe in _probes(plan.health):
+        if plan.health.source is source and probe is None:
+            yield error(
+                "health-probe-missing",
+                "health.source",
+                f"the health source is {source}, but there is no health.{source}",
+                f"add health.{source}",
+            )
+        elif plan.health.source is not source and probe is not None:
+            yield warning(
+                "health-probe-unused",
+                f"health.{source}",
+                f"the health source is {plan.health.source}, so this probe is never used",
+                f"leave it out, or set health.source to {source}",
+            )
+
+
+def _probes(health: Health) -> tuple[tuple[HealthSource, object | None], ...]:
+    return ((HealthSource.HTTP, health.http), (HealthSource.COMMAND, health.command))
+
+
+def _deadline_too_short(plan: Plan) -> Iterator[Finding]:
+    health = plan.health
+    if health.min_healthy_time > health.deadline:
+        yield warning(
+            "deadline-too-short",
+            "health.deadline",
+            f"an instance must be healthy for {format_duration(health.min_healthy_time)} and has"
+            f" only {format_duration(health.deadline)}: none can ever pass",
+            "make health.deadline longer than health.minHealthyTime",
+        )
+
+
+def _reimage_without_version(plan: Plan) -> Iterator[Finding]:
+    image = plan.model.image
+    if plan.strategy.method is not Method.REIMAGE:
+        return
+    if image is None:
+        message = "reimage replaces the OS disk, but the Plan owns no image"
+    elif not follows_latest(image) and image_version(image) is None:
+        message = f"{image_text(image)} has no version by which a reimaged instance can be told"
+    else:
+        return
+    yield error("reimage-without-version", "strategy.method", message, "use method upgrade")
+
+
+def _upgrade_policy_not_manual(plan: Plan) -> Iterator[Finding]:
+    mode = plan.model.upgrade_policy
+    if mode not in (None, UpgradeMode.MANUAL):
+        yield error(
+            "upgrade-policy-not-manual",
+            "model.upgradePolicy",
+            f"with upgrade policy {mode} Azure replaces instances by itself, past every batch",
+            "use Manual",
+        )
+
+
+def _variable_outside_target(plan: Plan) -> Iterator[Finding]:
+    for path, text in _texts(plan):
+        if "${" in text:
+            yield warning(
+                "variable-outside-target",
+                path,
+                "`${...}` is replaced only under target; here it is taken as it stands",
+                "write the value itself",
+            )
+
+
+def _texts(plan: Plan) -> Iterator[tuple[str, str]]:
+    # Not the commands: `${...}` there may be meant for a shell the command starts.
+    image = image_fields(plan.model.image) if plan.model.image is not None else {}
+    yield from ((f"model.image.{key}", text) for key, text in image.items())
+    if plan.health.http is not None:
+        yield "health.http.url", plan.health.http.url
+    for index, gate in enumerate(plan.gates):
+        if isinstance(gate.check, HttpProbe):
+            yield f"gates[{index}].http.url", gate.check.url
+
+
+def _not_yet_executable(plan: Plan) -> Iterator[Finding]:
+    found: list[tuple[str, str, str]] = []
+    if plan.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
+        text = f"health source {plan.health.source}"
+        found.append(("health.source", text, "use auto, applicationHealth or instanceView"))
+    if plan.failure.on_failure is OnFailure.ROLLBACK:
+        found.append(("failure.onFailure", "onFailure rollback", "use freeze"))
+    found += [(f"gates[{i}]", "a gate", "leave it out") for i, _ in enumerate(plan.gates)]
+    if plan.autoscale is not Autoscale.IGNORE:
+        found.append(("autoscale", f"autoscale {plan.autoscale}", "use ignore"))
+    for path, what, fix in found:
+        message = f"{what} is not carried out yet: `plan` shows it, `apply` refuses"
+        yield warning("not-yet-executable", path, message, fix)
+
+
+_RULES: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
+    _nothing_owned,
+    _upgrade_policy_not_manual,
+    _variable_outside_target,
+    _amount_out_of_range,
+    _contradictory_selectors,
+    _pause_in_sliding_window,
+    _reimage_without_version,
+    _impossible_floor,
+    _batch_larger_than_floor,
+    _probe_missing,
+    _deadline_too_short,
+    _gate_in_sliding_window,
+    _not_yet_executable,
+)
