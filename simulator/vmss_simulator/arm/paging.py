@@ -36,10 +36,9 @@ def page(
     token = call.query.get("$skiptoken")
     if token is not None:
         last = _opened(token)
-        try:
-            ordered = [item for item in ordered if sort_key(item) > last]
-        except TypeError:
-            raise _bad_token() from None
+        if ordered and _shape(last) != _shape(sort_key(ordered[0])):
+            raise _bad_token()
+        ordered = [item for item in ordered if sort_key(item) > last]
     if len(ordered) <= size:
         return ordered, None
     ordered = ordered[:size]
@@ -60,6 +59,10 @@ def _opened(token: str) -> SortKey:
     if not isinstance(last, list) or not all(isinstance(part, int | str) for part in last):
         raise _bad_token()
     return tuple(last)
+
+
+def _shape(key: SortKey) -> list[type]:
+    return [type(part) for part in key]
 
 
 def _bad_token() -> Exception:
