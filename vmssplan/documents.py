@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from enum import Enum
+from functools import cache, partial
+from operator import is_
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -60,8 +62,9 @@ def _converter() -> Converter:
     converter.register_structure_hook(datetime, lambda value, _: _datetime(value))
     converter.register_unstructure_hook(timedelta, format_duration)
     converter.register_structure_hook(timedelta, lambda value, _: parse_duration(_text(value)))
+    converter.register_unstructure_hook(Enum, lambda value: value.value)
     for exact in (str, int, bool):
-        converter.register_structure_hook(exact, _exactly(exact))
+        converter.register_structure_hook_func(partial(is_, exact), _exactly(exact))
     converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _writer(kind, converter))
     converter.register_structure_hook_factory(is_dataclass, lambda kind: _reader(kind, converter))
     converter.register_unstructure_hook_factory(
