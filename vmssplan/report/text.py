@@ -1,0 +1,292 @@
+"""A Rollout as text, for a terminal, a pull request or a log: everything apply will do.
+
+It reads like a Terraform plan: the legend first, then what changes, then every step with every
+instance by name, and at the end two fixed lines that scripts may look for. Those two and the
+digest are never broken; every other line keeps to the width.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, assert_never
+
+from vmssplan.model import CommandProbe, HttpProbe, Method, OnFailure
+from vmssplan.report.listing import (
+    CHANGED,
+    CURRENT,
+    REPLACED,
+    SKIPPED,
+    instance_lines,
+    name_width,
+    painted_symbol,
+    symbol_of,
+)
+from vmssplan.report.paint import Tone
+from vmssplan.report.wording import (
+    columns,
+    counted,
+    one_line,
+    portions_text,
+    span_text,
+    wrapped,
+)
+from vmssplan.rollout import (
+    Approval,
+    AwaitHealth,
+    Check,
+    Disposition,
+    Pause,
+    PinAutoscale,
+    RestoreAutoscale,
+    SetModel,
+    UpgradeBatch,
+    UpgradeWindow,
+    digest,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.diff import Change
+    from vmssplan.report.paint import Paint
+    from vmssplan.rollout import PlannedInstance, Rollout, Step
+
+
+def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
+    """Return the whole Rollout, ending with the Plan line and the Predicted line."""
+    if not rollout.has_changes:
+        parts = [
+            [paint(_no_changes(rollout), Tone.HEADING)],
+            _left_alone(rollout, paint, width),
+        ]
+    else:
+        parts = [
+            _legend(rollout, paint),
+            _target(rollout, paint, width),
+            _model_changes(rollout, paint, width),
+            _steps(rollout, paint, width),
+            _left_alone(rollout, paint, width),
+        ]
+    parts += [
+        _decisions(rollout, paint, width),
+        [f"Digest: {digest(rollout)}"],
+        [paint(plan_line(rollout), Tone.HEADING), predicted_line(rollout)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def plan_line(rollout: Rollout) -> str:
+    """Return the first fixed last line: what there is to do, in numbers."""
+    verb = "upgrade" if rollout.method is Method.UPGRADE else "reimage"
+    return (
+        f"Plan: {counted(len(rollout.changes), 'model field')} to change;"
+        f" {counted(rollout.count(Disposition.UPGRADE), 'instance')} to {verb}"
+        f" in {portions_text(rollout)},"
+        f" {rollout.count(Disposition.SKIPPED)} skipped,"
+        f" {rollout.count(Disposition.CURRENT)} current."
+    )
+
+
+def predicted_line(rollout: Rollout) -> str:
+    """Return the second fixed last line. The forecast of duration and calls goes in here."""
+    bounds = rollout.bounds
+    forecast = [f"never below {bounds.lowest_in_service} of {bounds.total} in service"]
+    return f"Predicted: {', '.join(forecast)}."
+
+
+def step_title(rollout: Rollout, step: Step) -> str:
+    """Return what a step does, in one line without its instances."""
+    match step:
+        case SetModel(fields=_, changes=changes, skip_reason=reason):
+            if reason is not None:
+                return f"Set the model (skipped: {one_line(reason)})"
+            return f"Set {_enumerated([change.path for change in changes])}"
+        case UpgradeBatch(batch=number, instance_ids=ids, label=label):
+            what = f"{_verb(rollout)} batch {number} of {rollout.batch_count}"
+            domain = f", {one_line(label)}" if label else ""
+            return f"{what}: {counted(len(ids), 'instance')}{domain}"
+        case UpgradeWindow(instance_ids=ids, window=window):
+            return (
+                f"{_verb(rollout)} {counted(len(ids), 'instance')} in this order,"
+                f" in a window of {window}"
+            )
+        case AwaitHealth(batch=number):
+            return f"Await health of batch {number}: {_health_rule(rollout)}"
+        case Pause(duration=duration):
+            return f"Pause {span_text(duration)}"
+        case Approval(message=message):
+            return f"Await approval: {one_line(message)}"
+        case Check(probe=probe):
+            return f"Check {_probe_text(probe)}"
+        case PinAutoscale():
+            return "Pin autoscale: hold the instance count"
+        case RestoreAutoscale():
+            return "Restore autoscale: give the setting its bounds back"
+    assert_never(step)
+
+
+# --- the parts ------------------------------------------------------------------------------
+
+
+def _no_changes(rollout: Rollout) -> str:
+    current, skipped = rollout.count(Disposition.CURRENT), rollout.count(Disposition.SKIPPED)
+    also = f", {skipped} skipped" if skipped else ""
+    return f"No changes. {rollout.target.name}: {counted(current, 'instance')} current{also}."
+
+
+def _legend(rollout: Rollout, paint: Paint) -> list[str]:
+    """Explain the symbols that are used below, and no others."""
+    used = {symbol_of(rollout, one) for one in rollout.instances}
+    in_place = ["model field to change"] if rollout.changes else []
+    if CHANGED in used:
+        in_place.append("instance changed in place: it keeps its OS disk")
+    if in_place:
+        used.add(CHANGED)
+    verb = "upgrade" if rollout.method is Method.UPGRADE else "reimage"
+    meanings = {
+        CHANGED: "; ".join(in_place),
+        REPLACED: f"instance to {verb}: its OS disk is replaced",
+        SKIPPED: "instance skipped, with the reason",
+        CURRENT: "instance already current",
+    }
+    head = paint("Legend", Tone.HEADING)
+    return [head] + [
+        f"  {' ' * (3 - len(symbol))}{painted_symbol(symbol, paint)}  {meaning}"
+        for symbol, meaning in meanings.items()
+        if symbol in used
+    ]
+
+
+def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    bounds, failure, target = rollout.bounds, rollout.failure, rollout.target
+    limit = failure.max_failed_instances
+    tolerated = f"more than {counted(limit, 'instance')}" if limit else "an instance"
+    answer = "freeze" if failure.on_failure is OnFailure.FREEZE else "roll back"
+    rows = {
+        "scale set": f"{target.name} in {target.resource_group}, {rollout.location}",
+        "subscription": target.subscription_id,
+        "instances": f"{bounds.total}, {bounds.in_service} in service now",
+        "strategy": f"{rollout.strategy}, by {rollout.method}, {_operations(rollout)}",
+        "availability": (
+            f"at most {bounds.max_unavailable} of {bounds.total} out of service,"
+            f" so the floor is {bounds.floor}"
+        ),
+        "health": f"{rollout.health.source}, {_health_rule(rollout)}",
+        "failure": f"{answer} when {tolerated} failed",
+        "autoscale": str(rollout.autoscale),
+    }
+    lines = [paint(f"Rollout {one_line(rollout.plan)}", Tone.HEADING)]
+    for name, value in rows.items():
+        lines += wrapped(value, width, f"  {name:<12}  ", " " * 16)
+    return lines
+
+
+def _model_changes(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    if not rollout.changes:
+        return []
+    lines = [paint("Model", Tone.HEADING)]
+    for change in rollout.changes:
+        lines += _change_lines(change, paint, width)
+    return lines
+
+
+def _change_lines(change: Change, paint: Paint, width: int) -> list[str]:
+    """Write a change on one line, or its values below it when they are long."""
+    before = "(not set)" if change.before is None else one_line(change.before)
+    after = "(removed)" if change.after is None else one_line(change.after)
+    head = f"  {painted_symbol(CHANGED, paint)} {change.path}:"
+    if len(f"  ~ {change.path}: {before} -> {after}") <= width:
+        return [f"{head} {before} -> {after}"]
+    indent = " " * 9
+    return [
+        head,
+        *wrapped(before, width, indent, indent),
+        *wrapped(after, width, " " * 6 + "-> ", indent),
+    ]
+
+
+def _steps(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    known = {one.instance_id: one for one in rollout.instances}
+    names = name_width(rollout)
+    digits = len(str(len(rollout.steps)))
+    indent = " " * (digits + 4)
+    lines = [paint("Steps", Tone.HEADING)]
+    for number, step in enumerate(rollout.steps, start=1):
+        first = f"  {number:>{digits}}  "
+        lines += wrapped(step_title(rollout, step), width, first, indent)
+        if isinstance(step, UpgradeBatch | UpgradeWindow):
+            chosen = [known[i] for i in step.instance_ids]
+            if isinstance(step, UpgradeBatch):
+                chosen = _alike_together(chosen)
+            lines += instance_lines(rollout, chosen, paint, width, indent, names)
+    return lines
+
+
+def _alike_together(batch: Sequence[PlannedInstance]) -> list[PlannedInstance]:
+    """Bring instances of the same place together; within a batch the order means nothing."""
+    first: dict[object, int] = {}
+    for position, one in enumerate(batch):
+        first.setdefault((one.update_domain, one.fault_domain, one.zone), position)
+    return sorted(batch, key=lambda one: first[(one.update_domain, one.fault_domain, one.zone)])
+
+
+def _left_alone(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    """Name the instances nothing is done to, by reason; skipped ones first."""
+    left = sorted(
+        (one for one in rollout.instances if one.disposition is not Disposition.UPGRADE),
+        key=lambda one: (one.disposition is Disposition.CURRENT, one.reason),
+    )
+    if not left:
+        return []
+    lines = [paint("Left alone", Tone.HEADING)]
+    for (disposition, reason), group in groupby(left, key=lambda o: (o.disposition, o.reason)):
+        members = list(group)
+        symbol = painted_symbol(symbol_of(rollout, members[0]), paint)
+        head, *more = wrapped(f"{len(members)} {disposition}: {reason}", width - 4, "", "    ")
+        lines += [f"  {symbol} {head}", *more]
+        lines += columns([one_line(one.instance_id) for one in members], width, " " * 6)
+    return lines
+
+
+def _decisions(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    if not rollout.notes:
+        return []
+    lines = [paint("Decisions", Tone.HEADING)]
+    for note in rollout.notes:
+        lines += wrapped(note, width, "  - ", "    ")
+    return lines
+
+
+# --- words ----------------------------------------------------------------------------------
+
+
+def _verb(rollout: Rollout) -> str:
+    return "Upgrade" if rollout.method is Method.UPGRADE else "Reimage"
+
+
+def _operations(rollout: Rollout) -> str:
+    count = rollout.bounds.max_concurrent_operations
+    return f"{counted(count, 'operation')} at a time"
+
+
+def _health_rule(rollout: Rollout) -> str:
+    health = rollout.health
+    return (
+        f"healthy for {span_text(health.min_healthy_time)},"
+        f" within {span_text(health.deadline)} of its {rollout.method}"
+    )
+
+
+def _probe_text(probe: HttpProbe | CommandProbe) -> str:
+    match probe:
+        case HttpProbe(url=url, expect_status=status, timeout=timeout):
+            return f"{one_line(url)} answers {status} within {span_text(timeout)}"
+        case CommandProbe(run=run, timeout=timeout):
+            return f"`{one_line(' '.join(run))}` succeeds within {span_text(timeout)}"
+    assert_never(probe)
+
+
+def _enumerated(paths: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    *head, last = paths
+    return f"{', '.join(head)} and {last}" if head else last
