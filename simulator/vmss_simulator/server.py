@@ -173,6 +173,14 @@ class _Server(uvicorn.Server):
         if self.started:
             self._on_started()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets=sockets)
+        # A client that keeps its connection open need not answer the end of TLS: cut it off.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        while self.server_state.connections:
+            await asyncio.sleep(0)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Install nothing: uvicorn would raise the signal again after a clean stop."""
@@ -261,7 +269,7 @@ def _config(door: Door, identity: ServerIdentity) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=1,
     )
 
 

@@ -76,11 +76,9 @@ def _carried_out(call: Call, route: Route) -> Response:
         location=call.parameters.get("location"),
         instance_ids=call.instance_ids,
     )
-    try:
-        response = route.handler(call)
-    finally:
-        # A refusal by the operation itself is a reply too, and is lost or late like any other.
-        allowance.deliver()
+    response = route.handler(call)
+    # Only a request that was carried out has a reply to lose, as at the direct door.
+    allowance.deliver()
     headers = {**allowance_headers(allowance), **response.headers}
     return replace(response, headers=headers, delay=allowance.reply_delay)
 

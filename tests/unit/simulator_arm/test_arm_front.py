@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from tests.simulator_worlds import KEY, NEW, SUBSCRIPTION, model, small_world
 from vmss_simulator.arm import MAX_BODY_BYTES, Request, Response, handle
-from vmss_simulator.world import World
+
+if TYPE_CHECKING:
+    from vmss_simulator.world import World
 
 TOKEN = {"authorization": "Bearer some.token-of_any~kind", "host": "127.0.0.1:8443"}
 API = "api-version=2026-04-01"
