@@ -45,6 +45,8 @@ def accepted(body: Mapping[str, Any]) -> dict[str, Any]:
 
     ArmError 400 `InvalidRequestContent` when it is no document at all.
     """
+    if not isinstance(body, dict):
+        raise ArmError(400, "InvalidRequestContent", "The request content is not a JSON object.")
     clean = {key: value for key, value in body.items() if key not in _READ_ONLY}
     properties = clean.get("properties")
     if isinstance(properties, dict):

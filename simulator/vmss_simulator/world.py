@@ -265,10 +265,11 @@ class World:
         ArmError 400 for an invalid model, 404 for a missing image, 409 for a conflict with a
         running operation, 412 when the condition does not hold. Nothing changes then.
         """
+        clean = documents.accepted(body)
         self._record(
             do="put",
             key=_key_document(key),
-            body=body,
+            body=clean,
             ifMatch=if_match,
             ifNoneMatch=if_none_match,
         )
@@ -276,7 +277,7 @@ class World:
             self._state,
             OperationKind.PUT_SCALE_SET,
             key,
-            body,
+            clean,
             if_match=if_match,
             if_none_match=if_none_match,
         )
@@ -285,9 +286,10 @@ class World:
         self, key: ScaleSetKey, body: Mapping[str, Any], *, if_match: str | None = None
     ) -> Operation:
         """Merge a document into the set's own; errors as `put_scale_set`, and 404 for no set."""
-        self._record(do="patch", key=_key_document(key), body=body, ifMatch=if_match)
+        clean = documents.accepted(body)
+        self._record(do="patch", key=_key_document(key), body=clean, ifMatch=if_match)
         kind = OperationKind.PATCH_SCALE_SET
-        return write_model(self._state, kind, key, body, if_match=if_match)
+        return write_model(self._state, kind, key, clean, if_match=if_match)
 
     def upgrade(self, key: ScaleSetKey, instance_ids: Sequence[str]) -> Operation:
         """Bring the named instances to the set's model; `["*"]` names all.
@@ -335,7 +337,8 @@ class World:
         state = self._state
         kind = OperationKind.PATCH_SCALE_SET
         try:
-            write_model(state, kind, task.key, task.body, if_match=None, actor=task.actor)
+            body = documents.accepted(task.body)
+            write_model(state, kind, task.key, body, if_match=None, actor=task.actor)
         except ArmError as refused:
             state.emit("actorRefused", task.key, by=task.actor, code=refused.code)
             if refused.status == _CONFLICT_STATUS:

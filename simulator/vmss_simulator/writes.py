@@ -55,15 +55,14 @@ def write_model(
     if_none_match: str | None = None,
     actor: str = _CLIENT,
 ) -> Operation:
-    """Merge a document into the set's, or create the set from it when it is a PUT."""
+    """Merge a document (`documents.accepted`) into the set's, or create the set by a PUT."""
     existing = state.scale_sets.get(key.folded())
     if existing is None and kind is OperationKind.PATCH_SCALE_SET:
         find(state, key)
     _check_preconditions(existing, if_match, if_none_match)
-    write = documents.accepted(body)
     if existing is None:
-        return _create(state, key, write, actor)
-    return _update(state, kind, existing, write, actor)
+        return _create(state, key, body, actor)
+    return _update(state, kind, existing, body, actor)
 
 
 def work_on_instances(
@@ -93,7 +92,7 @@ def work_on_instances(
     return operation
 
 
-def _create(state: State, key: ScaleSetKey, body: dict[str, Any], actor: str) -> Operation:
+def _create(state: State, key: ScaleSetKey, body: Mapping[str, Any], actor: str) -> Operation:
     completed = _completed(body)
     _check_model(state, completed)
     unique_id = draw_guid(state.random(key.resource_id, "uniqueId"))
@@ -104,7 +103,7 @@ def _create(state: State, key: ScaleSetKey, body: dict[str, Any], actor: str) ->
 
 
 def _update(
-    state: State, kind: OperationKind, existing: ScaleSet, write: dict[str, Any], actor: str
+    state: State, kind: OperationKind, existing: ScaleSet, write: Mapping[str, Any], actor: str
 ) -> Operation:
     _check_unchangeable(existing.body, write)
     merged = documents.merge(existing.body, write)
@@ -198,6 +197,10 @@ def _check_unchangeable(body: Mapping[str, Any], write: Mapping[str, Any]) -> No
     for name in ("orchestrationMode", "platformFaultDomainCount"):
         if name in new and new[name] != old.get(name):
             raise _change_not_allowed(name)
+    sku = documents.section(write, "sku")
+    if "capacity" in sku and sku["capacity"] is None:
+        # Null removes a field, but a set without a capacity would lose all its machines.
+        raise documents.invalid_parameter("sku.capacity", None)
     if new.get("singlePlacementGroup") is True and old.get("singlePlacementGroup") is False:
         raise _change_not_allowed("singlePlacementGroup")
 
@@ -303,7 +306,7 @@ def _skip_reason(
     return None
 
 
-def _completed(body: dict[str, Any]) -> dict[str, Any]:
+def _completed(body: Mapping[str, Any]) -> dict[str, Any]:
     """Add what the service fills in for a new set, as the recorded answers show it."""
     flexible = documents.is_flexible(body)
     defaults: dict[str, Any] = {
