@@ -71,18 +71,24 @@ def _instance_drifts(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
 
 
 def refusals(
-    rollout: Rollout, live: ScaleSet, *, rolling_upgrade_in_progress: bool
+    rollout: Rollout,
+    live: ScaleSet,
+    *,
+    rolling_upgrade_in_progress: bool,
+    is_resuming: bool = False,
 ) -> tuple[str, ...]:
-    """Return every reason why a Run must not start on the set as it is; empty when it may."""
+    """Return every reason why a Run must not go on the set as it is; empty when it may.
+
+    A Run that is resumed may find the set busy or failed by its own doing.
+    """
     return (
-        *_unsafe(rollout, live, rolling_upgrade_in_progress=rolling_upgrade_in_progress),
+        *_unsafe(rollout, live),
+        *_occupied(live, is_rolling=rolling_upgrade_in_progress, is_resuming=is_resuming),
         *_not_executable(rollout),
     )
 
 
-def _unsafe(
-    rollout: Rollout, live: ScaleSet, *, rolling_upgrade_in_progress: bool
-) -> Iterator[str]:
+def _unsafe(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
     mode = live.model.upgrade_policy
     if mode in (UpgradeMode.AUTOMATIC, UpgradeMode.ROLLING) and (
         rollout.model.upgrade_policy is not UpgradeMode.MANUAL
@@ -92,9 +98,12 @@ def _unsafe(
             f"upgradePolicy is {mode}: Azure would replace every instance {what} as soon as the"
             " model is written; let the Plan own model.upgradePolicy: Manual"
         )
-    if rolling_upgrade_in_progress:
+
+
+def _occupied(live: ScaleSet, *, is_rolling: bool, is_resuming: bool) -> Iterator[str]:
+    if is_rolling:
         yield "a rolling upgrade of Azure's own is in progress; wait for it, or cancel it"
-    if live.provisioning_state != SUCCEEDED:
+    if live.provisioning_state != SUCCEEDED and not is_resuming:
         yield (
             f"the scale set is {live.provisioning_state}, not Succeeded: another operation runs"
             " on it, or the last one failed"

@@ -1,0 +1,49 @@
+"""The verbs, put together."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vmssplan import __version__
+from vmssplan.cli import applying, planning, running, simulating
+
+app = typer.Typer(
+    name="vmssplan",
+    help="Plan and apply OS image rollouts of Azure virtual machine scale sets:"
+    " reviewable, gated on health, resumable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vmssplan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Take the options that come before any verb."""
+    del version
+
+
+app.command("validate")(planning.validate)
+app.command("plan")(planning.plan)
+app.command("show")(planning.show)
+app.command("apply")(applying.apply)
+app.command("resume")(applying.resume)
+app.command("status")(running.status)
+app.command("snapshot")(planning.snapshot)
+app.command("schema")(planning.schema)
+app.add_typer(simulating.app, name="simulator")

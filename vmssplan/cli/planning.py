@@ -1,0 +1,283 @@
+"""The verbs that change nothing: validate, plan, show, snapshot, schema."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    CaFileOption,
+    CloudOption,
+    Connection,
+    EndpointOption,
+    NoColorOption,
+    SimulatorOption,
+    StateOption,
+    open_session,
+)
+from vmssplan.cli.console import Console
+from vmssplan.errors import ExitCode, Refused, UsageInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.lint import Finding
+    from vmssplan.planfile import LoadedPlan
+    from vmssplan.ports import Backend
+    from vmssplan.rollout import Rollout
+
+PathsArgument = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH...", help="Plan files, or folders of them.", show_default=False),
+]
+
+
+class Format(StrEnum):
+    """How a Rollout is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def validate(
+    paths: PathsArgument,
+    *,
+    no_color: NoColorOption = False,
+) -> int:
+    """Check Plan files without asking any service.
+
+    Example: vmssplan validate plans/
+    """
+    from vmssplan.planfile import load_plans
+
+    console = Console(no_color=no_color)
+    loaded = load_plans(paths, os.environ, distinct_targets=False)
+    failed = sum(not _report_findings(one, _plan_findings(one), console) for one in loaded)
+    if failed:
+        return ExitCode.REFUSED
+    console.out(f"{len(loaded)} {'Plan is' if len(loaded) == 1 else 'Plans are'} valid.")
+    return ExitCode.SUCCESS
+
+
+def plan(
+    paths: PathsArgument,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Save the Rollout, for `vmssplan apply FILE`."),
+    ] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option("--detailed-exitcode", help="Exit 2 when there are changes, 0 when none."),
+    ] = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    no_color: NoColorOption = False,
+) -> int:
+    """Show the whole rollout that a Plan means for the live scale set. Changes nothing.
+
+    Example: vmssplan plan plans/web-jammy.yaml --simulator simulator/scenarios/web-12.yaml
+    """
+    from vmssplan.planfile import load_plans
+
+    console = Console(no_color=no_color)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
+    loaded = load_plans(paths, os.environ)
+    if out is not None and len(loaded) != 1:
+        raise UsageInvalid(f"--out takes one Plan; {len(loaded)} were given")
+    rollouts = asyncio.run(_compute_all(loaded, connection, console))
+    if as_json or output_format is Format.JSON:
+        _print_json(rollouts, console)
+    else:
+        _print_text(rollouts, console)
+    if out is not None:
+        from vmssplan.stores.local import save_rollout
+
+        save_rollout(rollouts[0], out)
+    if not as_json and output_format is Format.TEXT:
+        for one, rollout in zip(loaded, rollouts, strict=True):
+            if rollout.has_changes:
+                console.out(f"\nTo apply: vmssplan apply {out or one.file}{connection.arguments()}")
+    has_changes = any(rollout.has_changes for rollout in rollouts)
+    return ExitCode.CHANGES if detailed_exitcode and has_changes else ExitCode.SUCCESS
+
+
+def show(
+    file: Annotated[Path, typer.Argument(metavar="ROLLOUT.json", help="A saved Rollout.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    no_color: NoColorOption = False,
+) -> int:
+    """Print a saved Rollout. Asks no service, and never fails because it is stale.
+
+    Example: vmssplan show rollout.json
+    """
+    from vmssplan.stores.local import load_rollout
+
+    console = Console(no_color=no_color)
+    rollouts = [load_rollout(file)]
+    if as_json:
+        _print_json(rollouts, console)
+    else:
+        _print_text(rollouts, console)
+    return ExitCode.SUCCESS
+
+
+def snapshot(
+    path: Annotated[Path, typer.Argument(metavar="PLAN.yaml", help="A Plan; its target is taken.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Where to write. Default: standard output."),
+    ] = None,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+) -> int:
+    """Write the live scale set as a scenario for the simulator, without any secret.
+
+    Example: vmssplan snapshot plans/web-jammy.yaml --out web-live.yaml
+    """
+    from vmssplan.planfile import load_plans
+    from vmssplan.report.snapshot import snapshot_text
+    from vmssplan.stores.local import write_private
+
+    console = Console()
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
+    loaded = load_plans([path], os.environ)
+    if len(loaded) != 1:
+        raise UsageInvalid(f"snapshot takes one Plan; {path} has {len(loaded)}")
+    target = loaded[0].plan.target
+
+    async def take() -> str:
+        async with open_session(connection, console) as session:
+            live, _ = await session.backend.observe(target)
+            versions: Sequence[str] = ()
+            if live.model.image is not None:
+                versions = await session.backend.image_versions(live.model.image, live.location)
+            return snapshot_text(live, versions, session.clock.now())
+
+    text = asyncio.run(take())
+    if out is None:
+        console.out(text)
+        return ExitCode.SUCCESS
+    write_private(out, text)
+    console.out(f"Wrote {out}. Try: vmssplan plan {path} --simulator {out}")
+    return ExitCode.SUCCESS
+
+
+def schema(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one; left out: list them.")
+    ] = None,
+) -> int:
+    """Print a JSON Schema, for editors and checks.
+
+    Example: vmssplan schema plan > plan.v1.schema.json
+    """
+    from vmssplan.documents import readable_json
+    from vmssplan.schema_files import schema as find_schema
+    from vmssplan.schema_files import schema_names
+
+    console = Console()
+    console.out("\n".join(schema_names()) if name is None else readable_json(find_schema(name)))
+    return ExitCode.SUCCESS
+
+
+async def compute(loaded: LoadedPlan, backend: Backend, console: Console) -> Rollout:
+    """Observe, lint, pin `latest`, and compute the Rollout of one Plan.
+
+    Raises Refused when a lint finds an error.
+    """
+    from vmssplan.lint import lint_target
+    from vmssplan.resolution import resolve
+    from vmssplan.rollout import compute_rollout
+
+    live, _ = await backend.observe(loaded.plan.target)
+    findings = (*_plan_findings(loaded), *lint_target(loaded.plan, live))
+    if not _report_findings(loaded, findings, console):
+        raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
+    wanted = await resolve(loaded.plan.model, live, backend)
+    return compute_rollout(loaded.plan, live, wanted)
+
+
+async def _compute_all(
+    loaded: Sequence[LoadedPlan], connection: Connection, console: Console
+) -> list[Rollout]:
+    async with open_session(connection, console) as session:
+        return [await compute(one, session.backend, console) for one in loaded]
+
+
+def _plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
+    from vmssplan.lint import lint_plan
+
+    return lint_plan(loaded.plan)
+
+
+def _report_findings(loaded: LoadedPlan, findings: Sequence[Finding], console: Console) -> bool:
+    """Print what the lint found; False when any of it refuses the Plan."""
+    from vmssplan.lint import Severity
+
+    is_good = True
+    for finding in findings:
+        problem = loaded.problem(
+            finding.path, f"{finding.message} [{finding.rule}]", suggestion=finding.fix
+        )
+        if finding.severity is Severity.ERROR:
+            is_good = False
+            console.error(str(problem))
+        else:
+            console.warning(str(problem))
+    return is_good
+
+
+def _print_text(rollouts: Sequence[Rollout], console: Console) -> None:
+    from vmssplan.report.text import rollout_text
+
+    for rollout in rollouts:
+        console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
+
+
+def _print_json(rollouts: Sequence[Rollout], console: Console) -> None:
+    """Print one document, or a list of them."""
+    from vmssplan.documents import readable_json
+    from vmssplan.report.as_json import rollout_json
+
+    documents = [rollout_json(rollout) for rollout in rollouts]
+    console.out(readable_json(documents[0] if len(documents) == 1 else documents))
+
+
+def single_plan(path: Path) -> LoadedPlan:
+    """Load exactly one Plan; raises DocumentInvalid, UsageInvalid."""
+    from vmssplan.planfile import load_plans
+
+    loaded = load_plans([path], os.environ)
+    if len(loaded) != 1:
+        raise UsageInvalid(
+            f"{path} has {len(loaded)} Plans", hint="apply them one at a time, a file each"
+        )
+    return loaded[0]
+
+
+__all__ = [
+    "compute",
+    "plan",
+    "schema",
+    "show",
+    "single_plan",
+    "snapshot",
+    "validate",
+]

@@ -1,0 +1,138 @@
+"""The verbs of the simulator: serve it over HTTPS, or forget the embedded one's state."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    StateOption,
+    parse_speed,
+    read_scenario,
+    simulator_folder,
+)
+from vmssplan.cli.console import Console
+from vmssplan.errors import DocumentInvalid, ExitCode, LockHeld, Problem, UsageInvalid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+app = typer.Typer(
+    help="A fake scale set service, for tests and for trying things out.", no_args_is_help=True
+)
+
+
+@app.command()
+def serve(
+    *,
+    scenario: Annotated[
+        Path, typer.Option("--scenario", metavar="FILE", help="The world to serve.")
+    ],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks one.")] = 0,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--ready-file",
+            metavar="FILE",
+            help="Write a JSON file with the endpoint and how to log in, once it answers.",
+        ),
+    ] = None,
+    speed: Annotated[
+        str,
+        typer.Option(
+            "--speed",
+            metavar="Nx|manual",
+            help="How fast virtual time runs; manual: only a client's clock moves it.",
+        ),
+    ] = "manual",
+    state_dir: StateOption = DEFAULT_STATE,
+) -> int:
+    """Serve a simulated Azure on this machine over HTTPS, until it is stopped.
+
+    Example: vmssplan simulator serve --scenario simulator/scenarios/web-12.yaml --port 8443
+    """
+    from vmss_simulator.errors import ScenarioError
+    from vmss_simulator.scenario import parse_scenario
+
+    try:
+        from vmss_simulator.server import Endpoint
+        from vmss_simulator.server import serve as serve_world
+    except ModuleNotFoundError as error:
+        raise UsageInvalid(
+            f"serving needs the package {error.name}",
+            hint="install it with: pip install 'vmssplan[simulator]'",
+        ) from error
+
+    console = Console()
+    factor = None if speed == "manual" else parse_speed(speed)
+    try:
+        world = parse_scenario(read_scenario(scenario), str(scenario)).world()
+    except ScenarioError as error:
+        raise DocumentInvalid([Problem(line) for line in str(error).splitlines()]) from error
+
+    def announce(endpoint: Endpoint) -> None:
+        clock = (
+            "stands still until a client moves it (see --speed)"
+            if factor is None
+            else f"runs {factor:g} times as fast as the wall clock"
+        )
+        console.out(
+            f"Serving {scenario} at {endpoint.endpoint}\n"
+            f"  certificate authority  {endpoint.ca_file}\n"
+            f"  admin interface        {endpoint.admin_url}\n"
+            f"  virtual time           {clock}\n"
+            f"Try: vmssplan plan PLAN.yaml --endpoint {endpoint.endpoint}"
+            f" --ca-file {endpoint.ca_file}\n"
+            "Stop with Ctrl-C."
+        )
+
+    try:
+        serve_world(
+            world,
+            folder=state_dir / "simulator" / "serve",
+            port=port,
+            ready_file=ready_file,
+            speed=factor,
+            on_ready=announce,
+        )
+    except OSError as error:
+        raise UsageInvalid(
+            f"cannot serve on port {port}: {error.strerror or error}",
+            hint="choose another one with --port, or 0 to have one picked",
+        ) from error
+    return ExitCode.SUCCESS
+
+
+@app.command()
+def reset(
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(metavar="[SCENARIO.yaml]", help="Which world; left out: all of them."),
+    ] = None,
+    *,
+    state_dir: StateOption = DEFAULT_STATE,
+) -> int:
+    """Forget what has happened in the embedded simulator: the next command starts afresh.
+
+    Example: vmssplan simulator reset simulator/scenarios/web-12.yaml
+    """
+    from vmss_simulator.recording import RecordingError, reset_world
+
+    console = Console()
+    root = state_dir / "simulator"
+    if scenario is not None:
+        folders = [simulator_folder(state_dir, scenario)]
+    else:
+        folders = sorted(path.parent for path in root.glob("*/commands.jsonl"))
+    forgotten = 0
+    for folder in folders:
+        try:
+            forgotten += reset_world(folder)
+        except RecordingError as error:
+            raise LockHeld(str(error), hint="wait until it has ended") from error
+        shutil.rmtree(folder, ignore_errors=True)
+    console.out(f"{forgotten} simulated {'world' if forgotten == 1 else 'worlds'} forgotten.")
+    return ExitCode.SUCCESS
