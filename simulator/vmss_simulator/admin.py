@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -99,14 +99,18 @@ def _target(door: Door, document: dict[str, Any]) -> datetime:
                 raise AdminError(400, "InvalidTime", "'seconds' is from 0 to ten years.")
             return door.world.now + timedelta(seconds=seconds)
         case {"to": str(text), **rest} if not rest:
-            try:
-                moment = datetime.fromisoformat(text)
-            except ValueError:
-                moment = None
-            if moment is None or moment.utcoffset() is None:
-                raise AdminError(400, "InvalidTime", "'to' is an ISO 8601 time with an offset.")
-            return moment.astimezone(door.world.now.tzinfo)
+            return _moment(text)
     raise AdminError(400, "InvalidRequest", 'Send {"seconds": number} or {"to": time}.')
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.utcoffset() is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise AdminError(400, "InvalidTime", "'to' is an ISO 8601 time with an offset.")
 
 
 def _requests(door: Door, request: Request) -> dict[str, Any]:

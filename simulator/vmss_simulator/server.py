@@ -178,7 +178,7 @@ class _Server(uvicorn.Server):
         # A client that keeps its connection open need not answer the end of TLS: cut it off.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
-        while self.server_state.connections:
+        while self.server_state.connections:  # noqa: ASYNC110 - uvicorn offers no event for it
             await asyncio.sleep(0)
 
     @contextlib.contextmanager
