@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,7 +30,6 @@ from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from vmssplan.cli.connection import Session
     from vmssplan.engine import Event, RunState

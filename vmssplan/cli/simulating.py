@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -16,9 +17,6 @@ from vmssplan.cli.connection import (
 )
 from vmssplan.cli.console import Console
 from vmssplan.errors import DocumentInvalid, ExitCode, LockHeld, Problem, UsageInvalid
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 app = typer.Typer(
     help="A fake scale set service, for tests and for trying things out.", no_args_is_help=True

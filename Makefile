@@ -1,0 +1,51 @@
+# Everything works from a bare clone with python3 (3.11 or newer), its venv module, and make.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_STATE := .vmssplan/demo
+DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
+
+.PHONY: demo test check lint types layers coverage bench clean help
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+.venv/.runtime: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/.development: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ .venv/.runtime
+
+demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
+	@rm -rf $(DEMO_STATE) && mkdir -p $(DEMO_STATE)
+	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --out $(DEMO_STATE)/rollout.json
+	$(BIN)/vmssplan apply $(DEMO_STATE)/rollout.json $(DEMO) --auto-approve --speed 240x
+	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --detailed-exitcode
+
+test: .venv/.development ## Run the tests.
+	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+check: lint types layers coverage ## All that CI asks for.
+
+lint: .venv/.development ## Style.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/.development ## Types, of the tests too.
+	$(BIN)/mypy
+
+layers: .venv/.development ## Who may import whom.
+	$(BIN)/lint-imports
+
+coverage: .venv/.development ## The tests, with branch coverage.
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=
+
+bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one run.
+	$(BIN)/python -m benchmarks
+
+clean: ## Forget the virtual environment, caches and local state.
+	rm -rf .venv .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
