@@ -1,7 +1,8 @@
 """ISO 8601 durations, the form in which Plans, Rollouts and Azure write spans of time.
 
 Weeks, days and below: years and months have no fixed length, so they are refused. Digits are
-bounded so that a date plus any duration this reads is still a date.
+bounded: a date plus any duration read here is still a date, and what a Plan may say (its schema
+is narrower) can be written and read again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import timedelta
 
 _DURATION = re.compile(
     r"P(?=[0-9]|T[0-9])"
-    r"(?:(?P<weeks>[0-9]{1,4})W)?(?:(?P<days>[0-9]{1,4})D)?"
+    r"(?:(?P<weeks>[0-9]{1,3})W)?(?:(?P<days>[0-9]{1,6})D)?"
     r"(?:T(?=[0-9])(?:(?P<hours>[0-9]{1,6})H)?(?:(?P<minutes>[0-9]{1,6})M)?"
     r"(?:(?P<seconds>[0-9]{1,6}(?:\.[0-9]{1,6})?)S)?)?"
 )

@@ -12,13 +12,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from vmssplan.planfile.loaded import Path
-from vmssplan.planfile.nearest import nearest
+from vmssplan.planfile.nearest import did_you_mean, nearest
 from vmssplan.planfile.source import Document
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _KINDS = {
 }
 _COMBINATIONS = frozenset({"anyOf", "oneOf", "not", "minProperties", "dependentRequired"})
 _LONGEST_QUOTE = 60
+_CREDENTIALS = re.compile(r"(://(?=[^/]*@)|://[^?]*\?).*")
 
 
 def check(document: Document, schema: Mapping[str, Any]) -> list[Problem]:
@@ -113,7 +115,7 @@ def _unknown_keys(mistake: _Mistake) -> Iterator[Problem]:
         meant = nearest(key, known)
         homes = () if meant else tuple(_homes(mistake.root, key))
         if meant:
-            message, suggestion = "unknown key", f"did you mean `{meant}`?"
+            message, suggestion = "unknown key", did_you_mean(meant)
         elif homes:
             message, suggestion = "unknown key here", f"it belongs under {_either(homes)}"
         else:
@@ -130,10 +132,9 @@ def _missing_key(mistake: _Mistake, key: str) -> Problem:
 
 
 def _wrong_word(mistake: _Mistake) -> Problem:
-    words = [str(word) for word in mistake.schema.get("enum", [mistake.schema.get("const")])]
-    meant = nearest(str(mistake.value), words)
-    suggestion = f"did you mean `{meant}`?" if meant else None
-    return mistake.problem(f"expected {_either(words)}, got {mistake.got}", suggestion)
+    words = mistake.schema.get("enum", ())
+    suggestion = did_you_mean(nearest(str(mistake.value), words))
+    return mistake.problem(f"{_expected(mistake.schema)}, got {mistake.got}", suggestion)
 
 
 def _wrong_type(mistake: _Mistake) -> str:
@@ -226,8 +227,9 @@ def _suggested_keys(mistakes: list[_Mistake]) -> Mapping[Path, frozenset[str]]:
     found: defaultdict[Path, frozenset[str]] = defaultdict(frozenset)
     for mistake in mistakes:
         if mistake.keyword == "additionalProperties":
-            meant = (nearest(key, mistake.schema["properties"]) for key in _extra_keys(mistake))
-            found[mistake.path] = frozenset(key for key in meant if key)
+            known = mistake.schema["properties"]
+            meant = (nearest(key, known) for key in _extra_keys(mistake))
+            found[mistake.path] = frozenset(chain.from_iterable(meant))
     return found
 
 
@@ -277,12 +279,17 @@ def _got(value: object, written: str) -> str:
         case bool() | int() | float():
             return written if isinstance(value, bool) else f"the number {written}"
         case str():
-            short = value if len(value) <= _LONGEST_QUOTE else f"{value[:_LONGEST_QUOTE]}..."
-            return '"' + short.replace("\n", " ").replace("\t", " ") + '"'
+            return _quoted(value)
         case list():
             return "a list"
         case _:
             return "a mapping"
+
+
+def _quoted(text: str) -> str:
+    # An address may carry a password or a signature, and messages end up in logs.
+    text = _CREDENTIALS.sub(r"\1...", " ".join(text.split()))
+    return f'"{text}"' if len(text) <= _LONGEST_QUOTE else f'"{text[:_LONGEST_QUOTE]}..."'
 
 
 def _is_plain_number_or_word(value: object) -> bool:

@@ -1,26 +1,31 @@
-"""Guesses the word that was meant."""
+"""Guesses which word was meant."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word nearest to this one, None when none is near.
+def nearest(word: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Return the known words nearest to this one, none when none is near.
 
     One edit (insert, delete, replace, swap neighbours) is always near; longer words may be
-    further off. Upper and lower case count as the same.
+    further off. Upper and lower case count as the same. Two words equally near are both
+    returned: of `include` and `exclude` none should be guessed.
     """
-    allowed = max(1, len(word) // 3)
-    best: str | None = None
-    for candidate in sorted(known):
-        edits = _edits(word.casefold(), candidate.casefold())
-        if edits <= allowed:
-            best, allowed = candidate, edits - 1
-    return best
+    by_edits: defaultdict[int, list[str]] = defaultdict(list)
+    for candidate in sorted(set(known)):
+        by_edits[_edits(word.casefold(), candidate.casefold())].append(candidate)
+    fewest = min(by_edits, default=0)
+    return tuple(by_edits[fewest]) if fewest <= max(1, len(word) // 3) else ()
+
+
+def did_you_mean(words: tuple[str, ...]) -> str | None:
+    """Return the question to ask, None when there is nothing to suggest."""
+    return f"did you mean {' or '.join(f'`{word}`' for word in words)}?" if words else None
 
 
 def _edits(one: str, other: str) -> int:

@@ -98,9 +98,9 @@ def read_documents(text: str, file: str) -> tuple[list[Document], list[Problem]]
         problems.append(Problem(str(error), file=file))
     except yaml.YAMLError as error:
         problems.append(_syntax_problem(error, text, file))
-    except (ValueError, OverflowError) as error:
-        # An escape such as "\UFFFFFFFF" names no character.
-        problems.append(Problem(f"cannot be read as YAML: {error}", file=file))
+    except (ValueError, OverflowError):
+        # "\UFFFFFFFF": the YAML reader does not look before it makes a character of it.
+        problems.append(Problem("not valid YAML: an escape names no character", file=file))
     return documents, problems
 
 
@@ -217,20 +217,30 @@ def _syntax_error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
 
 def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
     if isinstance(error, yaml.MarkedYAMLError):
-        mark = error.problem_mark or error.context_mark
-        what = error.problem or error.context or "syntax error"
-        while_doing = f" ({error.context})" if error.problem and error.context else ""
-        place = (mark.line + 1, mark.column + 1) if mark else (None, None)
-        return Problem(f"not valid YAML: {_readable(what + while_doing)}", "", file, *place)
+        return _marked_problem(error, text, file)
     if isinstance(error, yaml.reader.ReaderError):
         lines = _LINE_END.split(text[: error.position])
-        return Problem(
-            f"contains the unprintable character U+{ord(text[error.position]):04X}",
-            file=file,
-            line=len(lines),
-            column=len(lines[-1]) + 1,
-        )
+        code = ord(text[error.position])
+        place = (len(lines), len(lines[-1]) + 1)
+        return Problem(f"contains the unprintable character U+{code:04X}", "", file, *place)
     return Problem("not valid YAML", file=file)
+
+
+def _marked_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    what = error.problem or error.context or "syntax error"
+    while_doing = f" ({error.context})" if error.problem and error.context else ""
+    message = f"not valid YAML: {_readable(what + while_doing)}"
+    if mark is None:
+        return Problem(message, file=file)
+    line = (*_LINE_END.split(text), "")[mark.line]
+    suggestion = None
+    if line[mark.column - 1 : mark.column + 1] == "${":
+        suggestion = "inside { } and [ ], put ${...} in quotes"
+    elif "\t" in line[: mark.column + 1]:
+        suggestion = "indent with spaces, not with tabs"
+    place = (mark.line + 1, mark.column + 1)
+    return Problem(message, "", file, *place, suggestion=suggestion)
 
 
 def _readable(text: str) -> str:
