@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from vmss_simulator.scenario import parse_scenario
 from vmss_simulator.values import OperationStatus, ScaleSetKey
@@ -61,7 +60,7 @@ def scenario_text(
         ],
         "faults": list(faults),
     }
-    return yaml.safe_dump(document)
+    return json.dumps(document, indent=1)
 
 
 def make_world(**scenario: Any) -> World:

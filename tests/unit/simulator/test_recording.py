@@ -108,7 +108,7 @@ def test_only_one_process_writes(tmp_path: Path) -> None:
             RecordedWorld.open(tmp_path, TEXT, "s.yaml")
         with pytest.raises(RecordingError, match="in use"):
             reset_world(tmp_path)
-        assert read_world(tmp_path, TEXT, "s.yaml").scale_set(WEB)
+        assert read_world(tmp_path, TEXT, "s.yaml").scale_set(WEB).key == WEB
     with pytest.raises(ScenarioError):
         RecordedWorld.open(tmp_path, "nonsense", "s.yaml")
     RecordedWorld.open(tmp_path, TEXT, "s.yaml").close()

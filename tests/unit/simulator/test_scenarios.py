@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -176,12 +177,17 @@ def test_text_that_is_no_scenario(text: str, expected: str) -> None:
             "instances[0].image",
             id="its image",
         ),
+        pytest.param({"vmSize": ""}, "scaleSets[0].vmSize", id="empty"),
+        pytest.param({"osType": "BeOS"}, "expected one of Linux, Windows", id="choice"),
+        pytest.param({"image": 5}, "scaleSets[0].image: expected publisher, offer", id="no form"),
+        pytest.param({"image": {"uri": "file:/x"}}, "scaleSets[0].image.uri: expected", id="form"),
+        pytest.param({"capacity": -1}, "scaleSets[0].capacity", id="negative"),
         pytest.param(
             {"capacity": 500, "singlePlacementGroup": True}, "between 0 and 100", id="room"
         ),
     ],
 )
-def test_what_only_the_whole_shows(given: dict[str, object], expected: str) -> None:
+def test_what_only_the_whole_shows(given: dict[str, Any], expected: str) -> None:
     """Mistakes that no schema sees are found and placed too."""
     with pytest.raises(ScenarioError) as error:
         parse_scenario(scenario_text(**given))
@@ -232,3 +238,39 @@ def test_gallery_images_resolve_by_time_and_exclusion() -> None:
     world.advance_to(world.start + parse_duration("PT30M"))
     assert world.exact_version(definition, "westeurope") == "1.4.0"
     assert OLD not in world.image_versions(definition, "westeurope")
+
+
+def test_a_set_of_legacy_disks_may_hold_several_images() -> None:
+    """An instance of a legacy set can be on another disk image, or report no health."""
+    legacy: dict[str, Any] = {
+        "image": {"uri": "https://x/new.vhd"},
+        "overrides": {"1": {"image": {"uri": "https://x/old.vhd"}}, "2": {"health": None}},
+    }
+    world = parse_scenario(scenario_text(**legacy)).world()
+    scale_set = world.scale_set(WEB)
+    applied = [world.latest_model_applied(scale_set, each) for each in scale_set.instances.values()]
+    assert applied == [True, False, True, True]
+    assert world.instance(WEB, "2").health is None
+    assert world.instance(WEB, "1").image_reference == {"uri": "https://x/old.vhd"}
+
+
+def test_a_scenario_has_a_size_limit() -> None:
+    """A file of many megabytes is refused before it is read."""
+    with pytest.raises(ScenarioError, match="larger than"):
+        parse_scenario("#" * (33 * 1024 * 1024))
+
+
+def test_a_snapshot_of_a_flexible_set() -> None:
+    """Named instances keep their names; `latestModelApplied` may be stated against the image."""
+    text = scenario_text(
+        orchestrationMode="Flexible",
+        instances=[{"instanceId": "web_abcd1234", "image": image(NEW), "latestModelApplied": True}],
+        capacity=1,
+        applicationHealth=False,
+        extensions=[{"name": "agent", "publisher": "Contoso", "type": "Agent"}],
+    )
+    world = parse_scenario(text).world()
+    instance = world.instance(WEB, "web_ABCD1234")
+    assert instance.name == "web_abcd1234"
+    assert [each.name for each in instance.extensions] == ["agent"]
+    assert world.latest_model_applied(world.scale_set(WEB), instance)

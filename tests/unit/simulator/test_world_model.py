@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,6 +20,21 @@ from tests.worlds import (
 )
 from vmss_simulator.errors import ArmError
 from vmss_simulator.values import OperationStatus, ProvisioningState, ScaleSetKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmss_simulator.values import Operation
+
+
+def in_profile(profile: dict[str, Any]) -> dict[str, Any]:
+    """Return the PATCH of a machine profile."""
+    return {"properties": {"virtualMachineProfile": profile}}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return a document that is objects all the way down."""
+    return {"properties": nested(depth - 1)} if depth else {}
 
 
 def test_a_patch_makes_instances_outdated_and_touches_nothing_else() -> None:
@@ -96,6 +111,22 @@ def test_what_is_not_the_machines_model_outdates_nothing(body: dict[str, Any]) -
         pytest.param({"sku": {"capacity": None}}, 400, "InvalidParameter", id="no capacity"),
         pytest.param({"sku": "large"}, 400, "InvalidParameter", id="shape"),
         pytest.param({"properties": None}, 400, "InvalidParameter", id="no properties"),
+        pytest.param([], 400, "InvalidRequestContent", id="no document"),
+        pytest.param({"zones": "1"}, 400, "InvalidParameter", id="zones"),
+        pytest.param({"location": None}, 400, "LocationRequired", id="no location"),
+        pytest.param(
+            in_profile({"storageProfile": {"osDisk": {"image": {"uri": "https://x/y.vhd"}}}}),
+            400,
+            "InvalidParameter",
+            id="two images",
+        ),
+        pytest.param(
+            in_profile({"extensionProfile": {"extensions": ["health"]}}),
+            400,
+            "InvalidParameter",
+            id="extensions",
+        ),
+        pytest.param(nested(80), 400, "InvalidRequestContent", id="too deep"),
         pytest.param(
             {"properties": {"upgradePolicy": {"mode": "Sometimes"}}},
             400,
@@ -104,7 +135,7 @@ def test_what_is_not_the_machines_model_outdates_nothing(body: dict[str, Any]) -
         ),
     ],
 )
-def test_an_invalid_model_changes_nothing(body: dict[str, Any], status: int, code: str) -> None:
+def test_an_invalid_model_changes_nothing(body: Any, status: int, code: str) -> None:
     """A refused write leaves scale set, log and timetable as they were."""
     world = make_world()
     before = (world.scale_set(WEB), list(world.log), world.next_event_at())
@@ -131,11 +162,12 @@ def test_one_operation_at_a_time() -> None:
     """A second operation on the set is a conflict while one runs."""
     world = make_world()
     operation = world.patch_scale_set(WEB, model())
-    for attempt in (
+    attempts: list[Callable[[], Operation]] = [
         lambda: world.patch_scale_set(WEB, {"tags": {}}),
         lambda: world.upgrade(WEB, ["0"]),
         lambda: world.reimage(WEB, ["0"]),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(ArmError, match="conflict with a concurrent request") as error:
             attempt()
         assert error.value.status == 409
@@ -198,7 +230,9 @@ def test_a_put_creates_a_scale_set() -> None:
     assert list(created.instances) == ["0", "1"]
     assert created.body["properties"]["upgradePolicy"] == {"mode": "Manual"}
     assert created.body["properties"]["singlePlacementGroup"] is True
+    busy = world.patch_scale_set(WEB, {"tags": {}})
     finish(world, world.put_scale_set(key, {"location": "westeurope", "sku": {"capacity": 3}}))
+    finish(world, busy)
     assert len(world.scale_set(key).instances) == 3
     assert world.scale_set(key).etag == '"2"'
 
@@ -239,6 +273,42 @@ def test_a_new_application_health_extension_starts_to_report_with_the_upgrade() 
     health = world.instance(WEB, "0").health
     assert health is not None
     assert health.value == "healthy"
+
+
+def test_a_load_balancer_probe_is_a_health_source_too() -> None:
+    """Application health comes from the extension or from a probe."""
+    probe = {"networkProfile": {"healthProbe": {"id": "/probes/web"}}}
+    world = make_world(applicationHealth=False, model=in_profile(probe))
+    assert world.scale_set(WEB).in_service_count == 4
+    assert world.instance(WEB, "0").health is not None
+
+
+def test_a_single_placement_group_never_comes_back() -> None:
+    """SinglePlacementGroup goes from true to false, and not back."""
+    world = make_world()
+    finish(world, world.patch_scale_set(WEB, {"properties": {"singlePlacementGroup": False}}))
+    with pytest.raises(ArmError, match="PropertyChangeNotAllowed"):
+        world.patch_scale_set(WEB, {"properties": {"singlePlacementGroup": True}})
+
+
+def test_a_missing_set_cannot_be_patched() -> None:
+    """A PATCH creates nothing."""
+    with pytest.raises(ArmError, match="ResourceNotFound"):
+        make_world().patch_scale_set(ScaleSetKey(SUBSCRIPTION, "myrg", "gone"), model())
+
+
+def test_another_actor_may_be_refused_for_good() -> None:
+    """An invalid write of another actor is logged and not tried again."""
+    patch = {"properties": {"orchestrationMode": "Flexible"}}
+    actor = {
+        "name": "blunder",
+        "match": {"resource": "web"},
+        "effect": {"modelChangedBy": {"actor": "someone", "at": "PT1M", "patch": patch}},
+    }
+    elsewhere = {**actor, "name": "elsewhere", "match": {"resource": "other"}}
+    world = make_world(faults=[actor, elsewhere])
+    run(world)
+    assert event_types(world) == ["scaleSetCreated", "actorRefused"]
 
 
 def test_another_actor_changes_the_model() -> None:

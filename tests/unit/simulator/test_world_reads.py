@@ -8,6 +8,7 @@ import pytest
 
 from tests.worlds import NEW, OLD, SUBSCRIPTION, WEB, image, make_world, run, with_new_model
 from vmss_simulator.errors import ArmError, ReplyLost
+from vmss_simulator.topology import computer_name
 from vmss_simulator.values import OperationKind, ScaleSetKey
 from vmss_simulator.world import World
 
@@ -142,6 +143,41 @@ def test_a_lost_reply_is_of_a_request_carried_out() -> None:
     run(world)
     assert world.latest_model_applied(world.scale_set(WEB), world.instance(WEB, "0"))
     world.admit(kind, WEB, subscription_id=SUBSCRIPTION, instance_ids=["1"]).deliver()
+
+
+def test_requests_about_no_single_set() -> None:
+    """A list of all sets meets rules about everything only, and subscription buckets only."""
+    busy = {"status": 503, "code": "Busy", "message": "Later."}
+    rules = [
+        {"name": "web", "match": {"resource": "web"}, "effect": {"error": busy}},
+        {"name": "all", "effect": {"latency": {"delay": "PT1S"}}},
+    ]
+    world = make_world(faults=rules)
+    allowance = world.admit(
+        OperationKind.LIST_SCALE_SETS, None, subscription_id=SUBSCRIPTION, location="westeurope"
+    )
+    assert allowance.reply_delay == timedelta(seconds=1)
+    assert dict(allowance.remaining) == {
+        "Microsoft.Compute/HighCostGetVMScaleSetSubscriptionMaximum": 1079
+    }
+    versions = world.admit(OperationKind.LIST_IMAGE_VERSIONS, None, subscription_id=SUBSCRIPTION)
+    assert versions.remaining == ()
+    without = world.admit(OperationKind.GET_OPERATION, None, subscription_id=SUBSCRIPTION)
+    assert len(without.remaining) == 1
+
+
+def test_a_world_tells_what_it_was_made_of() -> None:
+    """Seed, options and latencies are there to be read."""
+    world = make_world(options={"operationRetryAfter": "PT3S"})
+    assert world.seed == 7
+    assert world.options.operation_retry_after == timedelta(seconds=3)
+    assert world.latencies.boot.median == timedelta(seconds=40)
+
+
+def test_computer_names_count_in_base_36() -> None:
+    """A host name is the prefix and six digits."""
+    assert computer_name("web", 0) == "web000000"
+    assert computer_name("web", 36 * 36 + 35) == "web00010Z"
 
 
 def test_request_faults_match_by_number_and_time() -> None:

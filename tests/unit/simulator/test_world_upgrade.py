@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,11 @@ from tests.worlds import (
 )
 from vmss_simulator.errors import ArmError
 from vmss_simulator.values import HealthState, OperationStatus, PowerState, ProvisioningState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmss_simulator.values import Operation
 
 
 def test_an_upgrade_step_by_step() -> None:
@@ -146,7 +151,11 @@ def test_disjoint_operations_by_option() -> None:
     """With `disjoint`, operations on different instances run side by side, on the same not."""
     world = with_new_model(make_world(options={"concurrentOperations": "disjoint"}))
     first, second = world.upgrade(WEB, ["0"]), world.upgrade(WEB, ["1"])
-    for attempt in (lambda: world.upgrade(WEB, ["1", "2"]), lambda: world.patch_scale_set(WEB, {})):
+    attempts: list[Callable[[], Operation]] = [
+        lambda: world.upgrade(WEB, ["1", "2"]),
+        lambda: world.patch_scale_set(WEB, {}),
+    ]
+    for attempt in attempts:
         with pytest.raises(ArmError) as error:
             attempt()
         assert error.value.status == 409
@@ -287,3 +296,18 @@ def test_health_before_the_first_answer_by_option() -> None:
     world = with_new_model(make_world(options={"initializingHealth": False}))
     finish(world, world.upgrade(WEB, ["0"]))
     assert world.instance(WEB, "0").health is HealthState.UNKNOWN
+
+
+def test_work_faults_match_by_version_and_time() -> None:
+    """A rule about another version, an earlier or a later time leaves the work alone."""
+    never: dict[str, Any] = {"neverHealthy": {}}
+    faults = [
+        {"name": "other version", "effect": {"badImage": {"version": "2.*"}}},
+        {"name": "later", "when": {"after": "PT10H"}, "effect": never},
+        {"name": "earlier", "when": {"before": "PT1S"}, "effect": never},
+        {"name": "elsewhere", "match": {"resource": "*/scaleSets/other"}, "effect": never},
+    ]
+    world = with_new_model(make_world(faults=faults))
+    finish(world, world.upgrade(WEB, ["*"]))
+    run(world)
+    assert world.scale_set(WEB).in_service_count == 4
