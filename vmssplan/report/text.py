@@ -8,9 +8,9 @@ digest are never broken; every other line keeps to the width.
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-from vmssplan.model import CommandProbe, HttpProbe, Method, OnFailure
+from vmssplan.model import Method, OnFailure
 from vmssplan.report.listing import (
     CHANGED,
     CURRENT,
@@ -22,23 +22,16 @@ from vmssplan.report.listing import (
     symbol_of,
 )
 from vmssplan.report.paint import Tone
+from vmssplan.report.steps import health_rule, step_title
 from vmssplan.report.wording import (
     columns,
     counted,
     one_line,
     portions_text,
-    span_text,
     wrapped,
 )
 from vmssplan.rollout import (
-    Approval,
-    AwaitHealth,
-    Check,
     Disposition,
-    Pause,
-    PinAutoscale,
-    RestoreAutoscale,
-    SetModel,
     UpgradeBatch,
     UpgradeWindow,
     digest,
@@ -49,7 +42,7 @@ if TYPE_CHECKING:
 
     from vmssplan.diff import Change
     from vmssplan.report.paint import Paint
-    from vmssplan.rollout import PlannedInstance, Rollout, Step
+    from vmssplan.rollout import PlannedInstance, Rollout
 
 
 def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
@@ -92,37 +85,6 @@ def predicted_line(rollout: Rollout) -> str:
     bounds = rollout.bounds
     forecast = [f"never below {bounds.lowest_in_service} of {bounds.total} in service"]
     return f"Predicted: {', '.join(forecast)}."
-
-
-def step_title(rollout: Rollout, step: Step) -> str:
-    """Return what a step does, in one line without its instances."""
-    match step:
-        case SetModel(fields=_, changes=changes, skip_reason=reason):
-            if reason is not None:
-                return f"Set the model (skipped: {one_line(reason)})"
-            return f"Set {_enumerated([change.path for change in changes])}"
-        case UpgradeBatch(batch=number, instance_ids=ids, label=label):
-            what = f"{_verb(rollout)} batch {number} of {rollout.batch_count}"
-            domain = f", {one_line(label)}" if label else ""
-            return f"{what}: {counted(len(ids), 'instance')}{domain}"
-        case UpgradeWindow(instance_ids=ids, window=window):
-            return (
-                f"{_verb(rollout)} {counted(len(ids), 'instance')} in this order,"
-                f" in a window of {window}"
-            )
-        case AwaitHealth(batch=number):
-            return f"Await health of batch {number}: {_health_rule(rollout)}"
-        case Pause(duration=duration):
-            return f"Pause {span_text(duration)}"
-        case Approval(message=message):
-            return f"Await approval: {one_line(message)}"
-        case Check(probe=probe):
-            return f"Check {_probe_text(probe)}"
-        case PinAutoscale():
-            return "Pin autoscale: hold the instance count"
-        case RestoreAutoscale():
-            return "Restore autoscale: give the setting its bounds back"
-    assert_never(step)
 
 
 # --- the parts ------------------------------------------------------------------------------
@@ -171,7 +133,7 @@ def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
             f"at most {bounds.max_unavailable} of {bounds.total} out of service,"
             f" so the floor is {bounds.floor}"
         ),
-        "health": f"{rollout.health.source}, {_health_rule(rollout)}",
+        "health": f"{rollout.health.source}, {health_rule(rollout)}",
         "failure": f"{answer} when {tolerated} failed",
         "autoscale": str(rollout.autoscale),
     }
@@ -257,36 +219,6 @@ def _decisions(rollout: Rollout, paint: Paint, width: int) -> list[str]:
     return lines
 
 
-# --- words ----------------------------------------------------------------------------------
-
-
-def _verb(rollout: Rollout) -> str:
-    return "Upgrade" if rollout.method is Method.UPGRADE else "Reimage"
-
-
 def _operations(rollout: Rollout) -> str:
     count = rollout.bounds.max_concurrent_operations
     return f"{counted(count, 'operation')} at a time"
-
-
-def _health_rule(rollout: Rollout) -> str:
-    health = rollout.health
-    return (
-        f"healthy for {span_text(health.min_healthy_time)},"
-        f" within {span_text(health.deadline)} of its {rollout.method}"
-    )
-
-
-def _probe_text(probe: HttpProbe | CommandProbe) -> str:
-    match probe:
-        case HttpProbe(url=url, expect_status=status, timeout=timeout):
-            return f"{one_line(url)} answers {status} within {span_text(timeout)}"
-        case CommandProbe(run=run, timeout=timeout):
-            return f"`{one_line(' '.join(run))}` succeeds within {span_text(timeout)}"
-    assert_never(probe)
-
-
-def _enumerated(paths: Sequence[str]) -> str:
-    """Return `a`, `a and b`, `a, b and c`."""
-    *head, last = paths
-    return f"{', '.join(head)} and {last}" if head else last

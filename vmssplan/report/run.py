@@ -1,0 +1,163 @@
+"""A Run as plain text: one line an Event for logs, and how it ended, with what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmssplan.engine import Phase
+from vmssplan.errors import ExitCode
+from vmssplan.report.happening import Weight, azure_text, happening
+from vmssplan.report.paint import Paint, Tone
+from vmssplan.report.steps import place_text
+from vmssplan.report.wording import one_line
+from vmssplan.rollout import Disposition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmssplan.engine import Event, RunState
+    from vmssplan.rollout import Rollout
+
+PLAIN = Paint.plain()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What the operator does next, and the commands for it."""
+
+    text: str
+    commands: tuple[str, ...] = ("resume {run}",)
+
+
+ADVICE = {
+    ExitCode.NOT_PERMITTED: Advice("log in, or ask for the permission; then this goes on:"),
+    ExitCode.INSTANCE_FAILED: Advice(
+        "mend what Azure complains about; then this tries the failed ones again, and goes on:"
+    ),
+    ExitCode.REFUSED: Advice(
+        "bring instances back into service; when there is room above the floor, this goes on:"
+    ),
+    ExitCode.CANCELLED: Advice("this goes on where it stopped:"),
+    ExitCode.DEADLINE: Advice("look in Azure what holds the scale set up; then this goes on:"),
+    ExitCode.PAUSED: Advice(
+        "look whether all is well; then approve, and go on:", ("approve {run}", "resume {run}")
+    ),
+    ExitCode.GATE: Advice(
+        "find out why it is not healthy; then this gives it a new deadline, and goes on:"
+    ),
+    ExitCode.ROLLED_BACK: Advice(
+        "the instances run what they ran before; mend the Plan, then plan again:",
+        ("plan PLAN --out ROLLOUT",),
+    ),
+    ExitCode.STALE: Advice(
+        "the scale set is not what was reviewed; plan again, what is done stays done:",
+        ("plan PLAN --out ROLLOUT", "apply ROLLOUT"),
+    ),
+    ExitCode.LOCKED: Advice("wait for the holder; then this goes on:", ("status", "resume {run}")),
+    ExitCode.BUG: Advice("please report this with the journal; the Run can be resumed:"),
+}
+"""By exit code; any other one means: mend the cause, then resume."""
+
+
+def event_line(event: Event, rollout: Rollout) -> str | None:
+    """Return `HH:MM:SS`, the step, batch and instance, and what happened; None for a detail.
+
+    Nothing that a reader would look for is a detail: those are the intents, receipts and first
+    signs of health between the lines that tell the result.
+    """
+    told = happening(event, rollout)
+    if told.weight is Weight.DETAIL:
+        return None
+    total = len(rollout.steps)
+    column = len(f"step {total}/{total}")
+    step = "" if told.step is None else f"step {told.step}/{total}"
+    where = ""
+    if told.instance is not None:
+        batch = "" if told.batch is None else f"batch {told.batch}  "
+        where = f"{batch}instance {one_line(told.instance)}: "
+    return f"{event.at:%H:%M:%S}  {step:<{column}}  {where}{told.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """The instances of a set, counted: ok + skipped + failed + pending is all of them.
+
+    ok        runs what is wanted: current when it was planned, or upgraded and proven healthy
+    upgraded  the part of ok that this Run upgraded
+    skipped   left alone with a reason, when it was planned or during the Run
+    failed    the operation failed on it, or it was not healthy in time
+    pending   everything else: not started, being operated on, or its health still awaited
+    """
+
+    ok: int
+    upgraded: int
+    skipped: int
+    failed: int
+    pending: int
+
+    @classmethod
+    def of(cls, rollout: Rollout, state: RunState) -> Recap:
+        """Count the instances of the Rollout as they stand in that state."""
+        counts = state.counts()
+        return cls(
+            ok=rollout.count(Disposition.CURRENT) + counts[Phase.READY],
+            upgraded=counts[Phase.READY],
+            skipped=rollout.count(Disposition.SKIPPED) + counts[Phase.SKIPPED],
+            failed=counts[Phase.FAILED],
+            pending=counts[Phase.PENDING] + counts[Phase.OPERATING] + counts[Phase.AWAITING],
+        )
+
+    def __str__(self) -> str:
+        """Render as Ansible's recap does."""
+        return (
+            f"ok={self.ok} upgraded={self.upgraded} skipped={self.skipped}"
+            f" failed={self.failed} pending={self.pending}"
+        )
+
+
+def outcome_text(rollout: Rollout, state: RunState, run: str, *, paint: Paint = PLAIN) -> str:
+    """Return how the Run ended, what failed, the recap, and what to run next."""
+    parts = [
+        [headline(rollout, state, paint)],
+        list(_failures(state)),
+        [f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"],
+        list(_next(state, run)),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def headline(rollout: Rollout, state: RunState, paint: Paint = PLAIN) -> str:
+    """Return the line a script may look for: `Apply complete!` or `Apply halted at ...`."""
+    outcome = state.outcome
+    if outcome is None:
+        return paint(f"Apply interrupted at {place_text(rollout, state.step)}", Tone.WARNING)
+    if outcome.exit_code is ExitCode.SUCCESS:
+        return paint("Apply complete!", Tone.GOOD)
+    where, why = place_text(rollout, outcome.step), one_line(outcome.reason)
+    return paint(f"Apply halted at {where}: {why}", Tone.BAD)
+
+
+def _failures(state: RunState) -> Iterator[str]:
+    """Name every failed instance with Azure's own words; those of the same words together."""
+    same: dict[tuple[str, str], list[str]] = {}
+    for failure in state.failures:
+        ids = same.setdefault((failure.code, failure.message), [])
+        ids.append(one_line(failure.instance_id))
+    for (code, message), ids in same.items():
+        noun = "Failed instance" if len(ids) == 1 else f"{len(ids)} failed instances"
+        yield f"{noun} {', '.join(ids)}:"
+        yield f"  {azure_text(code, message)}"
+    for instance_id, one in state.progress.items():
+        if one.phase is Phase.SKIPPED:
+            yield f"Skipped instance {one_line(instance_id)}: {one_line(one.skip_reason)}"
+
+
+def _next(state: RunState, run: str) -> Iterator[str]:
+    """Say what to do now, and what to type."""
+    code = state.outcome.exit_code if state.outcome else ExitCode.CANCELLED
+    if code is ExitCode.SUCCESS:
+        return
+    advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
+    yield f"What next: {advice.text}"
+    yield from (f"  vmssplan {command.format(run=run)}" for command in advice.commands)

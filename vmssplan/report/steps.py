@@ -1,0 +1,110 @@
+"""Steps in words: what each one does, in one line without its instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from vmssplan.model import CommandProbe, HttpProbe, Method
+from vmssplan.report.wording import counted, one_line, span_text
+from vmssplan.rollout import (
+    Approval,
+    AwaitHealth,
+    Check,
+    Pause,
+    PinAutoscale,
+    RestoreAutoscale,
+    SetModel,
+    UpgradeBatch,
+    UpgradeWindow,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.rollout import Rollout, Step
+
+
+def step_title(rollout: Rollout, step: Step) -> str:
+    """Return what the step does."""
+    match step:
+        case SetModel(changes=changes, skip_reason=reason):
+            if reason is not None:
+                return f"Set the model (skipped: {one_line(reason)})"
+            return f"Set {_enumerated([change.path for change in changes])}"
+        case UpgradeBatch(instance_ids=ids, label=label):
+            domain = f", {one_line(label)}" if label else ""
+            return f"{work_text(rollout, step)}: {counted(len(ids), 'instance')}{domain}"
+        case UpgradeWindow(instance_ids=ids):
+            return f"{work_text(rollout, step)}: {counted(len(ids), 'instance')}, in this order"
+        case AwaitHealth(batch=number):
+            return f"Await health of batch {number}: {health_rule(rollout)}"
+        case Pause(duration=duration):
+            return f"Pause {span_text(duration)}"
+        case Approval(message=message):
+            return f"Await approval: {one_line(message)}"
+        case Check(probe=probe):
+            return f"Check that {_probe_text(probe)}"
+        case PinAutoscale():
+            return "Pin autoscale: hold the instance count"
+        case RestoreAutoscale():
+            return "Restore autoscale: give the setting its bounds back"
+    assert_never(step)
+
+
+def work_text(rollout: Rollout, step: Step) -> str:
+    """Return `Upgrade batch 2 of 6`, or `Upgrade in a window of 3`."""
+    verb = "Upgrade" if rollout.method is Method.UPGRADE else "Reimage"
+    match step:
+        case UpgradeBatch(batch=number):
+            return f"{verb} batch {number} of {rollout.batch_count}"
+        case UpgradeWindow(window=window):
+            return f"{verb} in a window of {window}"
+        case _:
+            return verb
+
+
+def health_rule(rollout: Rollout) -> str:
+    """Return when an instance counts as good."""
+    health = rollout.health
+    return (
+        f"healthy for {span_text(health.min_healthy_time)},"
+        f" within {span_text(health.deadline)} of its {rollout.method}"
+    )
+
+
+def batch_of_step(rollout: Rollout, number: int) -> int | None:
+    """Return the batch that step (1-based) belongs to; None before the first, and in a window."""
+    for step in reversed(rollout.steps[:number]):
+        if isinstance(step, UpgradeBatch | AwaitHealth):
+            return step.batch
+    return None
+
+
+def batch_of_instance(rollout: Rollout, instance_id: str) -> int | None:
+    """Return the batch of the instance; None in a sliding window."""
+    for step in rollout.steps:
+        if isinstance(step, UpgradeBatch) and instance_id in step.instance_ids:
+            return step.batch
+    return None
+
+
+def place_text(rollout: Rollout, number: int) -> str:
+    """Return `step 5/12 (batch 2)`."""
+    batch = batch_of_step(rollout, number)
+    where = f" (batch {batch})" if batch is not None else ""
+    return f"step {number}/{len(rollout.steps)}{where}"
+
+
+def _probe_text(probe: HttpProbe | CommandProbe) -> str:
+    match probe:
+        case HttpProbe(url=url, expect_status=status, timeout=timeout):
+            return f"{one_line(url)} answers {status} within {span_text(timeout)}"
+        case CommandProbe(run=run, timeout=timeout):
+            return f"`{one_line(' '.join(run))}` succeeds within {span_text(timeout)}"
+    assert_never(probe)
+
+
+def _enumerated(paths: Sequence[str]) -> str:
+    """Return `a`, `a and b`, `a, b and c`."""
+    *head, last = paths
+    return f"{', '.join(head)} and {last}" if head else last
