@@ -1,7 +1,6 @@
-"""From the short form of a scale set in a scenario to its ARM document and its instances.
+"""From the short form of a scale set in a scenario to the set and its instances.
 
-The document is rendered as a recorded GET of a Uniform set shows it, so that clients read what
-Azure would answer; a scenario's `model` is merged over it last.
+A scenario's `model` is merged over the rendered document last.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from vmss_simulator.errors import ArmError, ErrorDetail
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import draw_guid, stream
+from vmss_simulator.scenario_model import render_body
 from vmss_simulator.scenario_text import KeyPath, Problem
 from vmss_simulator.state import Target
 from vmss_simulator.topology import new_instance
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 
 DEFAULT_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
-_DEFAULT_LOCATION = "westeurope"
-_DEFAULT_SIZE = "Standard_D2s_v5"
-_SINGLE_GROUP_LIMIT = 100
-_PREFIX_LENGTH = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ def build_scale_set(
     """Build one scale set; None when its problems leave nothing to build."""
     key = scale_set_key(raw)
     try:
-        body = documents.accepted(documents.merge(_body(raw), raw.get("model", {})))
+        body = documents.accepted(documents.merge(render_body(raw), raw.get("model", {})))
         documents.upgrade_mode(body)
         documents.capacity(body)
         target = _target(body, setting)
@@ -234,132 +230,3 @@ def _target(body: Mapping[str, Any], setting: Setting) -> Target:
 
 def _is_image(error: ArmError) -> bool:
     return "image" in (error.target or "").casefold()
-
-
-def _body(raw: Mapping[str, Any]) -> dict[str, Any]:
-    flexible = raw.get("orchestrationMode") == "Flexible"
-    capacity = raw.get("capacity", len(raw.get("instances", ())))
-    single = not flexible and capacity <= _SINGLE_GROUP_LIMIT
-    policy = raw.get("upgradePolicy", "Manual")
-    properties: dict[str, Any] = {
-        "singlePlacementGroup": raw.get("singlePlacementGroup", single),
-        "orchestrationMode": "Flexible" if flexible else "Uniform",
-        "upgradePolicy": {"mode": policy} if isinstance(policy, str) else policy,
-        "virtualMachineProfile": _profile(raw, flexible=flexible),
-        "platformFaultDomainCount": raw.get("faultDomains", 1 if flexible else 5),
-    }
-    if flexible:
-        properties["constrainedMaximumCapacity"] = False
-    else:
-        properties |= {"overprovision": True, "doNotRunExtensionsOnOverprovisionedVMs": False}
-    body: dict[str, Any] = {
-        "location": raw.get("location", _DEFAULT_LOCATION),
-        "tags": raw.get("tags", {}),
-        "sku": {
-            "name": raw.get("vmSize", _DEFAULT_SIZE),
-            "tier": "Standard",
-            "capacity": capacity,
-        },
-        "properties": properties,
-    }
-    if raw.get("zones"):
-        body["zones"] = raw["zones"]
-    return body
-
-
-def _profile(raw: Mapping[str, Any], *, flexible: bool) -> dict[str, Any]:
-    windows = _is_windows(raw)
-    profile: dict[str, Any] = {
-        "osProfile": {
-            "computerNamePrefix": raw["name"][:_PREFIX_LENGTH],
-            "adminUsername": "azureuser",
-            **_os_configuration(windows=windows),
-            "secrets": [],
-            "allowExtensionOperations": True,
-            "requireGuestProvisionSignal": True,
-        },
-        "storageProfile": _storage_profile(raw, windows=windows, flexible=flexible),
-        "networkProfile": _network_profile(raw["name"], flexible=flexible),
-    }
-    extensions = list(raw.get("extensions", ()))
-    if raw.get("applicationHealth"):
-        extensions.insert(0, _application_health(windows=windows))
-    if extensions:
-        profile["extensionProfile"] = {"extensions": [_extension(each) for each in extensions]}
-    return profile
-
-
-def _is_windows(raw: Mapping[str, Any]) -> bool:
-    if "osType" in raw:
-        return bool(raw["osType"] == "Windows")
-    publisher = raw.get("image", {}).get("publisher", "")
-    return str(publisher).casefold().startswith("microsoftwindows")
-
-
-def _os_configuration(*, windows: bool) -> dict[str, Any]:
-    if windows:
-        return {"windowsConfiguration": {"provisionVMAgent": True, "enableAutomaticUpdates": False}}
-    return {"linuxConfiguration": {"disablePasswordAuthentication": True, "provisionVMAgent": True}}
-
-
-def _storage_profile(raw: Mapping[str, Any], *, windows: bool, flexible: bool) -> dict[str, Any]:
-    image = raw.get("image", {})
-    disk: dict[str, Any] = {
-        "osType": "Windows" if windows else "Linux",
-        "createOption": "FromImage",
-        "caching": "ReadWrite",
-    }
-    if "uri" in image:
-        # A legacy set has unmanaged disks: named, in containers, and from an image by URI.
-        container = str(image["uri"]).rsplit("/", 1)[0]
-        legacy = {"name": f"{raw['name']}-os", "image": image, "vhdContainers": [container]}
-        return {"osDisk": {**disk, **legacy}}
-    disk["managedDisk"] = {"storageAccountType": "Premium_LRS"}
-    disk["diskSizeGB"] = 127 if windows else 30
-    if flexible:
-        disk["deleteOption"] = "Delete"
-    storage: dict[str, Any] = {"osDisk": disk, "diskControllerType": "SCSI"}
-    if image:
-        storage["imageReference"] = image
-    return storage
-
-
-def _network_profile(name: str, *, flexible: bool) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "primary": True,
-        "disableTcpStateTracking": False,
-        "dnsSettings": {"dnsServers": []},
-        "enableIPForwarding": False,
-        "ipConfigurations": [{"name": f"{name}-ip", "properties": {"primary": True}}],
-    }
-    profile: dict[str, Any] = {
-        "networkInterfaceConfigurations": [{"name": f"{name}-nic", "properties": properties}]
-    }
-    if flexible:
-        properties["deleteOption"] = "Delete"
-        profile["networkApiVersion"] = "2020-11-01"
-    return profile
-
-
-def _application_health(*, windows: bool) -> dict[str, Any]:
-    system = "Windows" if windows else "Linux"
-    return {
-        "name": "HealthExtension",
-        "publisher": "Microsoft.ManagedServices",
-        "type": f"ApplicationHealth{system}",
-        "version": "2.0",
-        "settings": {"protocol": "http", "port": 8080, "requestPath": "/health"},
-    }
-
-
-def _extension(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": raw["name"],
-        "properties": {
-            "autoUpgradeMinorVersion": True,
-            "publisher": raw["publisher"],
-            "type": raw["type"],
-            "typeHandlerVersion": raw.get("version", "1.0"),
-            "settings": raw.get("settings", {}),
-        },
-    }

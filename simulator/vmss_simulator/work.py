@@ -21,13 +21,12 @@ from vmss_simulator.faults import (
     SlowWork,
     UnhealthyAfter,
 )
-from vmss_simulator.randomness import draw_guid
+from vmss_simulator.operations import end_step, open_step
 from vmss_simulator.state import (
     DiskReplaced,
     HealthTurns,
     InstanceVanishes,
     ModelSettles,
-    Running,
     StepEnds,
     Target,
     Work,
@@ -39,15 +38,11 @@ from vmss_simulator.values import (
     HealthState,
     Instance,
     Operation,
-    OperationKind,
-    OperationStatus,
     PowerState,
     ProvisioningState,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vmss_simulator.faults import WorkEffect
     from vmss_simulator.randomness import Latency
     from vmss_simulator.state import State, Task
@@ -72,61 +67,6 @@ def current_target(state: State, scale_set: ScaleSet) -> Target:
     )
 
 
-def start_operation(
-    state: State,
-    scale_set: ScaleSet,
-    kind: OperationKind,
-    instance_ids: Sequence[str] = (),
-    *,
-    provisioning: ProvisioningState = ProvisioningState.UPDATING,
-) -> Operation:
-    """Start a long-running operation with one step open, which its starter has to end."""
-    key = scale_set.key
-    operation = Operation(
-        operation_id=draw_guid(state.random(key.resource_id, "operation")),
-        kind=kind,
-        key=key,
-        location=documents.text(scale_set.body, "location") or "",
-        instance_ids=tuple(instance_ids),
-        started_at=state.now,
-    )
-    state.operations[operation.operation_id] = operation
-    writes_model = kind in (OperationKind.PUT_SCALE_SET, OperationKind.PATCH_SCALE_SET)
-    state.running[operation.operation_id] = Running(1, writes_model)
-    state.store(replace(scale_set, provisioning=provisioning))
-    state.emit(
-        "operationStarted",
-        key,
-        operationId=operation.operation_id,
-        kind=kind.value,
-        instanceIds=list(instance_ids),
-    )
-    return operation
-
-
-def end_step(state: State, operation_id: str, failure: ErrorDetail | None = None) -> None:
-    """Count one step of an operation as done; with the last one the operation ends."""
-    running = state.running[operation_id]
-    failures = running.failures if failure is None else (*running.failures, failure)
-    if running.remaining > 1:
-        state.running[operation_id] = replace(
-            running, remaining=running.remaining - 1, failures=failures
-        )
-        return
-    del state.running[operation_id]
-    operation = state.operations[operation_id]
-    error = replace(failures[0], target=None) if failures else None
-    status = OperationStatus.FAILED if failures else OperationStatus.SUCCEEDED
-    state.operations[operation_id] = replace(
-        operation, status=status, ended_at=state.now, error=error, details=failures
-    )
-    _settle_scale_set(state, operation.key, error)
-    code = {"code": error.code} if error else {}
-    state.emit(
-        "operationEnded", operation.key, operationId=operation_id, status=status.value, **code
-    )
-
-
 def begin_work(
     state: State, operation: Operation, instance: Instance, verb: str, target: Target
 ) -> None:
@@ -145,7 +85,7 @@ def begin_work(
     for rule, effect in effects:
         work = _affected(work, effect)
         state.emit("faultApplied", operation.key, instance.instance_id, rule=rule.name)
-    _open_step(state, operation.operation_id)
+    open_step(state, operation.operation_id)
     folded = (operation.key.folded(), instance.instance_id)
     state.epochs[folded] = state.epochs.get(folded, 0) + 1
     creating = verb == "create"
@@ -173,7 +113,7 @@ def begin_work(
 
 def begin_delete(state: State, operation: Operation, instance: Instance) -> None:
     """Start deleting one instance."""
-    _open_step(state, operation.operation_id)
+    open_step(state, operation.operation_id)
     leaving = replace(
         instance, busy_with=operation.operation_id, provisioning=ProvisioningState.DELETING
     )
@@ -343,15 +283,6 @@ def _turn_health(state: State, task: HealthTurns) -> None:
     state.change(task.key, turned, "healthChanged", **{"from": before, "to": task.health.value})
 
 
-def _settle_scale_set(state: State, key: ScaleSetKey, error: ErrorDetail | None) -> None:
-    if any(state.operations[each].key.folded() == key.folded() for each in state.running):
-        return
-    failed = error is not None and state.options.failed_operation_fails_scale_set
-    provisioning = ProvisioningState.FAILED if failed else ProvisioningState.SUCCEEDED
-    scale_set = state.scale_sets[key.folded()]
-    state.store(replace(scale_set, provisioning=provisioning, error=error if failed else None))
-
-
 def _affected(work: Work, effect: WorkEffect) -> Work:
     match effect:
         case SlowWork(factor):
@@ -390,11 +321,6 @@ def _after(state: State, work: Work, latency: Latency, purpose: str, task: Task)
     random = state.random(_resource(work.key, work.instance_id), purpose)
     milliseconds = latency.draw(random) // timedelta(milliseconds=1)
     state.schedule(state.now + timedelta(milliseconds=round(milliseconds * work.factor)), task)
-
-
-def _open_step(state: State, operation_id: str) -> None:
-    running = state.running[operation_id]
-    state.running[operation_id] = replace(running, remaining=running.remaining + 1)
 
 
 def _resource(key: ScaleSetKey, instance_id: str) -> str:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from vmss_simulator import documents
 from vmss_simulator.errors import ArmError
 from vmss_simulator.images import fold_location
+from vmss_simulator.operations import start_operation
 from vmss_simulator.options import ConcurrentOperations, ProtectedInstances
 from vmss_simulator.randomness import draw_guid
 from vmss_simulator.state import ModelSettles, StepEnds, Target
 from vmss_simulator.values import Operation, OperationKind, ProvisioningState, ScaleSet, ScaleSetKey
-from vmss_simulator.work import begin_work, current_target, is_current, start_operation
+from vmss_simulator.work import begin_work, current_target, is_current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
