@@ -1,0 +1,147 @@
+"""`vmssplan status`: all Runs in one table, or one Run in detail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmssplan.engine import Event, Phase, RunState, replay
+from vmssplan.errors import ExitCode
+from vmssplan.report.paint import Paint, Tone
+from vmssplan.report.run import Recap, event_line, outcome_text
+from vmssplan.report.steps import step_title
+from vmssplan.report.wording import beginning, columns, one_line, wrapped
+from vmssplan.rollout import Rollout, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+LAST_EVENTS = 8
+_OUTCOMES = {
+    ExitCode.SUCCESS: "complete",
+    ExitCode.CANCELLED: "cancelled",
+    ExitCode.PAUSED: "waiting for approval",
+    ExitCode.ROLLED_BACK: "rolled back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A Run as it was kept; `is_held` tells whether a process holds its scale set right now."""
+
+    run: str
+    rollout: Rollout
+    events: tuple[Event, ...]
+    is_held: bool = False
+
+    @property
+    def state(self) -> RunState:
+        """Where the Run stands after its Events."""
+        return replay(self.rollout, self.events)
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began; None when it never did."""
+        return self.events[0].at if self.events else None
+
+
+def state_word(state: RunState, *, is_held: bool) -> str:
+    """Return the state of a Run in a word or two; a halted one has its exit code with it."""
+    if state.outcome is None:
+        return "running" if is_held else "interrupted"
+    code = state.outcome.exit_code
+    return _OUTCOMES.get(code, f"halted (exit {int(code)})")
+
+
+def status_text(records: Sequence[RunRecord], *, paint: Paint, width: int) -> str:
+    """Return the table of Runs, in the order given, each with its last line below."""
+    if not records:
+        return "No Runs yet. `vmssplan apply` starts one.\n"
+    states = [record.state for record in records]
+    rows: list[tuple[str, ...]] = [
+        ("RUN", "SCALE SET", "STATE", "STEP", "OK", "FAILED", "PENDING", "STARTED")
+    ]
+    rows += [_row(record, state) for record, state in zip(records, states, strict=True)]
+    sizes = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+    head, *body = (
+        "  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip()
+        for row in rows
+    )
+    lines = [paint(head, Tone.HEADING)]
+    for record, state, text in zip(records, states, body, strict=True):
+        lines.append(paint(text, _tone(state, is_held=record.is_held)))
+        if record.events and not _is_complete(state):
+            lines.append("  " + beginning(_last_line(record), width - 2))
+    return "\n".join(lines) + "\n"
+
+
+def run_text(record: RunRecord, *, paint: Paint, width: int) -> str:
+    """Return one Run in detail: how far it is, its instances by state, and what happened last."""
+    rollout, state = record.rollout, record.state
+    started = f"{record.started:%Y-%m-%d %H:%M:%S} UTC" if record.started else "not yet"
+    rows = {
+        "scale set": str(rollout.target),
+        "state": state_word(state, is_held=record.is_held),
+        "step": _step_text(rollout, state),
+        "started": started,
+    }
+    head = [paint(f"Run {one_line(record.run)}", Tone.HEADING)]
+    for name, value in rows.items():
+        head += wrapped(value, width, f"  {name:<9}  ", " " * 13)
+    head.append(f"  digest     {digest(rollout)}")
+    shown = [line for event in record.events if (line := event_line(event, rollout))]
+    last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
+    is_over = state.outcome is not None or not record.is_held
+    recap = f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"
+    parts = [
+        "\n".join(head),
+        "\n".join([paint("Instances", Tone.HEADING), *_instances(state, width)]),
+        "\n".join([paint("Last events", Tone.HEADING), *last]) if last else "",
+        outcome_text(rollout, state, record.run, paint=paint).rstrip() if is_over else recap,
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _row(record: RunRecord, state: RunState) -> tuple[str, ...]:
+    recap = Recap.of(record.rollout, state)
+    return (
+        one_line(record.run),
+        one_line(str(record.rollout.target)),
+        state_word(state, is_held=record.is_held),
+        f"{state.step}/{len(record.rollout.steps)}",
+        str(recap.ok),
+        str(recap.failed),
+        str(recap.pending),
+        f"{record.started:%Y-%m-%d %H:%M}" if record.started else "-",
+    )
+
+
+def _tone(state: RunState, *, is_held: bool) -> Tone:
+    if state.outcome is None:
+        return Tone.ACTIVE if is_held else Tone.WARNING
+    return Tone.GOOD if _is_complete(state) else Tone.BAD
+
+
+def _is_complete(state: RunState) -> bool:
+    return state.outcome is not None and state.outcome.exit_code is ExitCode.SUCCESS
+
+
+def _last_line(record: RunRecord) -> str:
+    lines = (event_line(event, record.rollout) for event in reversed(record.events))
+    return " ".join(next((line for line in lines if line), "").split())
+
+
+def _step_text(rollout: Rollout, state: RunState) -> str:
+    if state.step == 0:
+        return f"0/{len(rollout.steps)}"
+    title = step_title(rollout, rollout.steps[state.step - 1])
+    return f"{state.step}/{len(rollout.steps)} {title}"
+
+
+def _instances(state: RunState, width: int) -> Iterator[str]:
+    for phase in Phase:
+        ids = [one_line(one) for one in state.ids(phase)]
+        if ids:
+            yield f"  {phase} ({len(ids)})"
+            yield from columns(ids, width, " " * 6)
