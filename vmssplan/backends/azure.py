@@ -1,0 +1,494 @@
+"""The real service: `ports.Backend` over azure-mgmt-compute. The only file that imports azure.
+
+The SDK neither retries nor polls here: every wait is the executor's, on its own clock. A
+long-running operation is the address its first answer names, read one request at a time.
+Azure's errors end here; what leaves is an error of `errors`, raised from Azure's own.
+Neither bodies nor tokens are logged.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+)
+from azure.core.rest import HttpRequest
+from azure.mgmt.compute.aio import ComputeManagementClient
+
+from vmssplan.backends.arm_documents import read_operation, read_scale_set, write_model
+from vmssplan.errors import (
+    Conflict,
+    EtagChanged,
+    NotFound,
+    NotPermitted,
+    OutcomeUnknown,
+    RequestRejected,
+    ServiceUnavailable,
+    Throttled,
+    UsageInvalid,
+    VmssplanError,
+)
+from vmssplan.model import (
+    CommunityGalleryImage,
+    ImageReference,
+    ModelFields,
+    OperationReport,
+    OperationStatus,
+    PlatformImage,
+    ResourceImage,
+    ScaleSet,
+    ScaleSetId,
+    SharedGalleryImage,
+    UriImage,
+)
+from vmssplan.ports import OperationHandle, Pacing
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncIterable,
+        Awaitable,
+        Callable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from pathlib import Path
+
+    from azure.core.credentials_async import AsyncTokenCredential
+
+_CONNECT_SECONDS = 20
+_READ_SECONDS = 120
+_ACCEPTED = 202
+_LONGEST_RETRY_AFTER = timedelta(hours=1)
+_ROLLING = frozenset({"rollingforward", "rollingback"})
+_GALLERY_IMAGE = re.compile(
+    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers"
+    r"/Microsoft\.Compute/galleries/(?P<gallery>[^/]+)/images/(?P<image>[^/]+)(/versions/.*)?",
+    re.IGNORECASE,
+)
+_PUBLIC_IMAGE = re.compile(
+    r"/(Shared|Community)Galleries/(?P<gallery>[^/]+)/Images/(?P<image>[^/]+)(/Versions/.*)?",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Where a cloud's resource manager and its login are, and what tokens are asked for."""
+
+    resource_manager: str
+    scope: str
+    authority: str
+
+
+CLOUDS = {
+    "AzureCloud": Cloud(
+        "https://management.azure.com",
+        "https://management.azure.com/.default",
+        "https://login.microsoftonline.com",
+    ),
+    "AzureChinaCloud": Cloud(
+        "https://management.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn/.default",
+        "https://login.chinacloudapi.cn",
+    ),
+    "AzureUSGovernment": Cloud(
+        "https://management.usgovcloudapi.net",
+        "https://management.core.usgovcloudapi.net/.default",
+        "https://login.microsoftonline.us",
+    ),
+}
+"""By the names `az cloud list` uses."""
+
+
+class AzureBackend:
+    """`ports.Backend` over the asynchronous SDK client, one client a subscription.
+
+    `endpoint` and `scope` say where Azure Resource Manager is; `transport` puts the SDK on
+    something else than sockets. The credential is closed with the backend.
+    """
+
+    def __init__(
+        self,
+        credential: AsyncTokenCredential,
+        *,
+        endpoint: str = CLOUDS["AzureCloud"].resource_manager,
+        scope: str = CLOUDS["AzureCloud"].scope,
+        ca_file: Path | None = None,
+        transport: Any = None,
+    ) -> None:
+        self._credential = credential
+        self._endpoint = endpoint.rstrip("/")
+        self._options: dict[str, Any] = {
+            "credential_scopes": [scope],
+            "retry_total": 0,
+            "connection_timeout": _CONNECT_SECONDS,
+            "read_timeout": _READ_SECONDS,
+        }
+        if ca_file is not None:
+            self._options["connection_verify"] = str(ca_file)
+        if transport is not None:
+            self._options["transport"] = transport
+        self._clients: dict[str, ComputeManagementClient] = {}
+        self._subscription_id: str | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        *,
+        cloud: str = "AzureCloud",
+        endpoint: str | None = None,
+        ca_file: Path | None = None,
+    ) -> Self:
+        """Use whoever is logged in here (DefaultAzureCredential); sends nothing yet.
+
+        `endpoint` replaces the cloud's own resource manager. Raises UsageInvalid for a cloud
+        that there is not.
+        """
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 - half a second
+
+        known = CLOUDS.get(cloud)
+        if known is None:
+            raise UsageInvalid(f"{cloud!r} is no cloud; expected one of {', '.join(CLOUDS)}")
+        return cls(
+            DefaultAzureCredential(authority=known.authority),
+            endpoint=endpoint or known.resource_manager,
+            scope=known.scope,
+            ca_file=ca_file,
+        )
+
+    @classmethod
+    def connect_simulator(
+        cls,
+        *,
+        endpoint: str,
+        ca_file: Path | None,
+        tenant_id: str,
+        client_id: str,
+        client_secret: str,
+    ) -> Self:
+        """Log in to a simulator with a client secret, as a service principal does to Azure."""
+        from azure.identity.aio import ClientSecretCredential  # noqa: PLC0415 - half a second
+
+        trust = {} if ca_file is None else {"connection_verify": str(ca_file)}
+        credential = ClientSecretCredential(
+            tenant_id,
+            client_id,
+            client_secret,
+            authority=endpoint,
+            disable_instance_discovery=True,
+            retry_total=0,
+            **trust,
+        )
+        return cls(credential, endpoint=endpoint, ca_file=ca_file)
+
+    async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
+        """Read the set and one list of its instances with their instance views."""
+        self._subscription_id = target.subscription_id
+        client = self._client(target.subscription_id)
+        heard = _Heard()
+        with _translated(is_read=True):
+            await client.virtual_machine_scale_sets.get(
+                target.resource_group, target.name, raw_response_hook=heard
+            )
+            raw = heard.last_document()
+            vms: list[dict[str, Any]] = []
+            pages = client.virtual_machine_scale_set_vms.list(
+                target.resource_group, target.name, expand="instanceView", raw_response_hook=heard
+            ).by_page()
+            async for _ in pages:
+                vms += heard.last_document().get("value") or []
+        return read_scale_set(raw, target, vms), heard.pacing()
+
+    async def operation_report(self, operation: OperationHandle) -> tuple[OperationReport, Pacing]:
+        """Read the status of an operation, by either kind of address Azure names.
+
+        `Azure-AsyncOperation` answers a document; `Location` 202 while it runs and 200 after.
+        """
+        heard = _Heard()
+        with _translated(is_read=True):
+            response = await self._latest_client().send_request(
+                HttpRequest("GET", operation.address), raw_response_hook=heard
+            )
+            response.raise_for_status()
+        if response.status_code == _ACCEPTED:
+            return OperationReport(OperationStatus.IN_PROGRESS), heard.pacing()
+        if not response.content:
+            return OperationReport(OperationStatus.SUCCEEDED), heard.pacing()
+        return read_operation(response.json()), heard.pacing()
+
+    async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
+        """Tell whether Azure's own rolling upgrade is running; 404 means there never was one."""
+        client = self._client(target.subscription_id)
+        heard = _Heard()
+        try:
+            with _translated(is_read=True):
+                await client.virtual_machine_scale_set_rolling_upgrades.get_latest(
+                    target.resource_group, target.name, raw_response_hook=heard
+                )
+        except NotFound:
+            return False
+        properties = heard.last_document().get("properties") or {}
+        code = str((properties.get("runningStatus") or {}).get("code") or "")
+        return code.casefold() in _ROLLING
+
+    async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
+        """List the versions that `latest` may mean, oldest first.
+
+        The platform's and other people's images are asked for in the subscription of the scale
+        set observed last.
+        """
+        with _translated(is_read=True):
+            match image:
+                case PlatformImage(publisher, offer, sku):
+                    listed = await self._latest_client().virtual_machine_images.list(
+                        location, publisher, offer, sku
+                    )
+                    names = [each.name for each in listed]
+                case ResourceImage(image_id):
+                    names = await self._gallery_versions(image_id, location)
+                case SharedGalleryImage(image_id):
+                    shared = self._latest_client().shared_gallery_image_versions
+                    names = await _public_versions(shared.list, image_id, location)
+                case CommunityGalleryImage(image_id):
+                    community = self._latest_client().community_gallery_image_versions
+                    names = await _public_versions(community.list, image_id, location)
+                case UriImage():
+                    names = []
+        return sorted(names, key=_version_order)
+
+    async def write_model(
+        self, target: ScaleSetId, fields: ModelFields, etag: str
+    ) -> OperationHandle | None:
+        """PATCH only these fields, with If-Match; None when it was done at once."""
+        body: Any = write_model(fields)
+        sets = self._client(target.subscription_id).virtual_machine_scale_sets
+        return await _started(
+            sets.begin_update,
+            target.resource_group,
+            target.name,
+            body,
+            etag=etag,
+            match_condition=MatchConditions.IfNotModified,
+        )
+
+    async def upgrade_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Start the manual upgrade of these instances, in one call."""
+        body: Any = {"instanceIds": list(instance_ids)}
+        sets = self._client(target.subscription_id).virtual_machine_scale_sets
+        return await _started(sets.begin_update_instances, target.resource_group, target.name, body)
+
+    async def reimage_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Start the reimage of these instances, in one call."""
+        body: Any = {"instanceIds": list(instance_ids)}
+        sets = self._client(target.subscription_id).virtual_machine_scale_sets
+        return await _started(sets.begin_reimage, target.resource_group, target.name, body)
+
+    async def aclose(self) -> None:
+        """Close the clients and the credential."""
+        for client in self._clients.values():
+            await client.close()
+        await self._credential.close()
+
+    def _client(self, subscription_id: str) -> ComputeManagementClient:
+        client = self._clients.get(subscription_id)
+        if client is None:
+            client = ComputeManagementClient(
+                self._credential, subscription_id, self._endpoint, **self._options
+            )
+            self._clients[subscription_id] = client
+        return client
+
+    def _latest_client(self) -> ComputeManagementClient:
+        if self._subscription_id is None:
+            raise ValueError("no scale set was observed yet, so no subscription is known")
+        return self._client(self._subscription_id)
+
+    async def _gallery_versions(self, image_id: str, location: str) -> list[str]:
+        found = _GALLERY_IMAGE.fullmatch(image_id.rstrip("/"))
+        # A managed image has no versions.
+        if found is None:
+            return []
+        versions = self._client(found["subscription"]).gallery_image_versions
+        listed = versions.list_by_gallery_image(found["group"], found["gallery"], found["image"])
+        return [
+            each.name
+            async for each in listed
+            if each.name and not _is_left_out(each.properties, location)
+        ]
+
+
+async def _public_versions(
+    list_versions: Callable[..., AsyncIterable[Any]], image_id: str, location: str
+) -> list[str]:
+    found = _PUBLIC_IMAGE.fullmatch(image_id.rstrip("/"))
+    if found is None:
+        raise NotFound(f"{image_id} is not the id of an image in such a gallery")
+    listed = list_versions(location, found["gallery"], found["image"])
+    return [
+        each.name
+        async for each in listed
+        if each.name and not (each.properties and each.properties.exclude_from_latest)
+    ]
+
+
+def _is_left_out(properties: Any, location: str) -> bool:
+    """Tell whether `latest` passes the version over, everywhere or in that region."""
+    profile = properties.publishing_profile if properties else None
+    if profile is None:
+        return False
+    return bool(profile.exclude_from_latest) or any(
+        region.exclude_from_latest and _folded(region.name) == _folded(location)
+        for region in profile.target_regions or []
+    )
+
+
+def _folded(location: str) -> str:
+    return location.replace(" ", "").casefold()
+
+
+def _version_order(version: str) -> tuple[tuple[int, str], ...]:
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))
+
+
+async def _started(
+    begin: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
+) -> OperationHandle | None:
+    """Send the first request of a long-running operation; None when it was done at once."""
+    heard = _Heard()
+    with _translated(is_read=False):
+        try:
+            await begin(*arguments, polling=False, raw_response_hook=heard, **options)
+        except HttpResponseError as error:
+            # The SDK takes only 200 for a PATCH, the service has also answered 202.
+            if error.status_code != _ACCEPTED:
+                raise
+    headers = heard.last_headers()
+    address = headers.get("Azure-AsyncOperation") or headers.get("Location")
+    if not address:
+        return None
+    return OperationHandle(urlsplit(address).path.rpartition("/")[2], address)
+
+
+class _Heard:
+    """Takes note of the answers of one call, as azure-core's `raw_response_hook`."""
+
+    def __init__(self) -> None:
+        self._responses: list[Any] = []
+
+    def __call__(self, response: Any) -> None:
+        self._responses.append(response.http_response)
+
+    def last_document(self) -> dict[str, Any]:
+        """Return the last answer's JSON object."""
+        document: dict[str, Any] = self._responses[-1].json()
+        return document
+
+    def last_headers(self) -> Mapping[str, str]:
+        """Return the last answer's headers, found without regard to case."""
+        headers: Mapping[str, str] = self._responses[-1].headers
+        return headers
+
+    def pacing(self) -> Pacing:
+        """Return the last wish for a pause, and the smallest allowance left."""
+        counts = [count for each in self._responses for count in _remaining(each.headers)]
+        return Pacing(_retry_after(self._responses[-1].headers), min(counts, default=None))
+
+
+def _remaining(headers: Mapping[str, str]) -> list[int]:
+    """Read `Microsoft.Compute/<policy>;<count>,...` (compute-throttling-limits)."""
+    pairs = (headers.get("x-ms-ratelimit-remaining-resource") or "").split(",")
+    counts = (pair.rpartition(";")[2].strip() for pair in pairs)
+    return [int(count) for count in counts if count.isdecimal()]
+
+
+def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read `Retry-After` in seconds, else `x-ms-retry-after-ms`; None where it is no number."""
+    for name, unit in (
+        ("Retry-After", timedelta(seconds=1)),
+        ("x-ms-retry-after-ms", timedelta(milliseconds=1)),
+    ):
+        text = (headers.get(name) or "").strip()
+        if text.isdecimal():
+            return min(int(text) * unit, _LONGEST_RETRY_AFTER)
+    return None
+
+
+@contextmanager
+def _translated(*, is_read: bool) -> Iterator[None]:
+    """Turn what azure raises into our errors; a read whose fate is unknown did no harm."""
+    try:
+        yield
+    except HttpResponseError as error:
+        raise _refused(error, is_read=is_read) from error
+    except ServiceRequestError as error:
+        if isinstance(error.__cause__, aiohttp.ClientSSLError):
+            raise UsageInvalid(
+                f"the server's certificate is not trusted: {error.message}",
+                hint="give its certificate authority with --ca-file",
+            ) from error
+        kind = ServiceUnavailable if is_read or _was_never_sent(error) else OutcomeUnknown
+        raise kind("ConnectionFailed", error.message) from error
+    except AzureError as error:
+        kind = ServiceUnavailable if is_read else OutcomeUnknown
+        raise kind("ConnectionLost", error.message) from error
+
+
+def _was_never_sent(error: ServiceRequestError) -> bool:
+    """Tell whether no byte of the request can have left.
+
+    azure-core also reports a connection that breaks later as a request error.
+    """
+    return isinstance(error, ServiceRequestTimeoutError) or isinstance(
+        error.__cause__, aiohttp.ClientConnectorError
+    )
+
+
+def _refused(error: HttpResponseError, *, is_read: bool) -> VmssplanError:
+    """Return our error for an answer with an error status, by that status."""
+    code, message = _code_and_message(error)
+    answer: Any = error.response
+    retry_after = _retry_after(answer.headers) if answer is not None else None
+    if isinstance(error, ClientAuthenticationError):
+        # The service refused the token, or no credential works here, whatever its status.
+        return NotPermitted(f"{code}: {message}", hint="log in, for example with: az login")
+    match error.status_code:
+        case 403:
+            return NotPermitted(f"{code}: {message}")
+        case 404:
+            return NotFound(f"{code}: {message}")
+        case 409:
+            return Conflict(code, message, retry_after=retry_after)
+        case 412:
+            return EtagChanged(code, message)
+        case 429:
+            return Throttled(code, message, retry_after=retry_after)
+        case int() as status if 400 <= status < 500:  # noqa: PLR2004 - HTTP's client errors
+            return RequestRejected(code, message)
+        case _:
+            kind = ServiceUnavailable if is_read else OutcomeUnknown
+            return kind(code, message, retry_after=retry_after)
+
+
+def _code_and_message(error: HttpResponseError) -> tuple[str, str]:
+    """Return Azure's own code and text, from the ARM error body where there is one."""
+    inner = error.error
+    if inner is not None and inner.code:
+        return str(inner.code), str(inner.message or "")
+    return error.reason or "Unknown", error.message
