@@ -25,6 +25,7 @@ from starlette.routing import Mount
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from vmss_simulator.arm import MAX_BODY_BYTES, Settings
+from vmss_simulator.arm.settings import SUBSCRIPTION_ID
 from vmss_simulator.certificates import make_identity
 from vmss_simulator.door import Door
 
@@ -273,17 +274,13 @@ def _config(door: Door, identity: ServerIdentity) -> uvicorn.Config:
     )
 
 
-def make_door(
-    world: World,
-    *,
-    speed: float | None = None,
-    subscription_id: str | None = None,
-    page_size: int | None = None,
-) -> Door:
+def make_door(world: World, *, speed: float | None = None, page_size: int | None = None) -> Door:
     """Return a door whose virtual time stands still (`speed` None) or follows the wall clock."""
-    settings = Settings(page_size=page_size, speed=speed)
-    if subscription_id is not None:
-        settings = Settings(page_size=page_size, speed=speed, subscription_ids=(subscription_id,))
+    settings = Settings(
+        page_size=page_size,
+        speed=speed,
+        subscription_ids=world.subscription_ids() or (SUBSCRIPTION_ID,),
+    )
     return Door(world, settings, clock=None if speed is None else ScaledClock(speed))
 
 
@@ -295,7 +292,6 @@ def serve(
     port: int = 0,
     ready_file: Path | None = None,
     speed: float | None = None,
-    subscription_id: str | None = None,
     page_size: int | None = None,
     on_ready: Callable[[Endpoint], None] | None = None,
 ) -> None:
@@ -310,7 +306,7 @@ def serve(
         OSError: when the port or a file cannot be had.
 
     """
-    door = make_door(world, speed=speed, subscription_id=subscription_id, page_size=page_size)
+    door = make_door(world, speed=speed, page_size=page_size)
 
     def ready(endpoint: Endpoint) -> None:
         if ready_file is not None:

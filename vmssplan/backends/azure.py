@@ -469,7 +469,7 @@ def _refused(error: HttpResponseError, *, is_read: bool) -> VmssplanError:
         # The service refused the token, or no credential works here, whatever its status.
         return NotPermitted(f"{code}: {message}", hint="log in, for example with: az login")
     match error.status_code:
-        case 403:
+        case 401 | 403:
             return NotPermitted(f"{code}: {message}")
         case 404:
             return NotFound(f"{code}: {message}")
