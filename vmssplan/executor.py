@@ -50,6 +50,8 @@ Write = WriteModel | UpgradeInstances | ReimageInstances
 LOW_REMAINING = 10
 """With fewer requests than this left in any bucket, polling slows down."""
 SLOW_POLL = timedelta(seconds=30)
+SHORTEST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(minutes=2)
 
 
 class Watcher(Protocol):
@@ -75,7 +77,9 @@ class Executor:
     watcher: Watcher
     state: RunState
     _handles: dict[int, OperationHandle] = field(default_factory=dict)
-    _seen: ScaleSet | None = None
+    _ended_at: dict[str, datetime] = field(default_factory=dict)
+    _blind_since: datetime | None = None
+    _seen: Live | None = None
     _not_before: datetime | None = None
     _wants_cancel: bool = False
 
@@ -111,7 +115,9 @@ class Executor:
                     assert_never(command)
 
     def _may_do_more(self) -> bool:
-        """Tell whether the next thing may be more than waiting for what was just started."""
+        """Tell whether the next thing may be more than waiting for what was just tried."""
+        if self.state.deferral is not None:
+            return False
         return len(self.state.in_flight) < self.rollout.bounds.max_concurrent_operations
 
     def _note(self, *events: Event) -> None:
@@ -122,7 +128,7 @@ class Executor:
 
     async def _sleep(self, until: datetime) -> None:
         """Sleep as asked, or as long as the service wants to be left alone."""
-        if self._not_before is not None and not self._wants_cancel:
+        if self._not_before is not None:
             until = max(until, self._not_before)
         self._not_before = None
         await self.clock.sleep_until(until)
@@ -133,17 +139,18 @@ class Executor:
             reports = await self._reports()
             is_over = any(one.status is not OperationStatus.IN_PROGRESS for one in reports.values())
             if look is Look.EVERYTHING or is_over or self._seen is None:
-                self._seen, pacing = await self.backend.observe(self.rollout.target)
+                scale_set, pacing = await self.backend.observe(self.rollout.target)
                 self._pace(pacing)
-                self.watcher.looked(self._seen, self.state, self.clock.now())
+                self._seen = Live(scale_set)
+                self.watcher.looked(scale_set, self.state, self.clock.now())
         except Retryable as error:
-            self._defer(error, None)
+            self._note_blindness(error)
             return None
         except VmssplanError as error:
             code, reason = int(error.exit_code), error.message
             self._note(ev.RunHalted(self.clock.now(), self.state.step, code, reason))
             return None
-        return Live(self._seen, reports)
+        return self._seen.with_operations(reports)
 
     async def _reports(self) -> dict[str, OperationReport]:
         reports = {}
@@ -160,6 +167,8 @@ class Executor:
                 self._note(lost)
             else:
                 self._pace(pacing)
+                if reports[handle.operation_id].status is not OperationStatus.IN_PROGRESS:
+                    self._ended_at.setdefault(handle.operation_id, self.clock.now())
         return reports
 
     def _pace(self, pacing: Pacing) -> None:
@@ -221,6 +230,18 @@ class Executor:
         until = now + (error.retry_after or backoff(self.state))
         reason = _deferral_reason(error)
         self._note(ev.RequestDeferred(now, reason, until, error.code, error.reason, number))
+
+
+    def _note_blindness(self, error: Retryable) -> None:
+        """Put off looking: as long as the service wishes, else longer the longer it lasts."""
+        now = self.clock.now()
+        since = self._blind_since = self._blind_since or now
+        pause = error.retry_after or min(max(now - since, SHORTEST_PAUSE), LONGEST_PAUSE)
+        reason = _deferral_reason(error)
+        deferred = ev.RequestDeferred(
+            now, reason, now + pause, error.code, error.reason, blind_since=since
+        )
+        self._note(deferred)
 
 
 def _deferral_reason(error: Retryable) -> ev.DeferralReason:

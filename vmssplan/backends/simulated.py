@@ -49,7 +49,7 @@ from vmssplan.model import (
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vmss_simulator.values import Allowance, Operation
     from vmss_simulator.world import World
@@ -60,7 +60,7 @@ class SimulatedBackend:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._read: dict[str, tuple[WorldInstance, bool, Instance]] = {}
+        self._read: dict[str, tuple[WorldInstance, Mapping[str, Any], Instance]] = {}
 
     async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
         """Read the set and its instances, page by page as over the wire."""
@@ -180,13 +180,12 @@ class SimulatedBackend:
         )
 
     def _instance(self, scale_set: WorldScaleSet, raw: WorldInstance) -> Instance:
-        """Read one instance, again only when it is another value than last time."""
-        is_latest = self._world.latest_model_applied(scale_set, raw)
+        """Read one instance, again only when it or the model is another value than last time."""
         before = self._read.get(raw.vm_id)
-        if before is not None and before[0] is raw and before[1] is is_latest:
+        if before is not None and before[0] is raw and before[1] is scale_set.body:
             return before[2]
-        read = _instance(raw, is_latest=is_latest)
-        self._read[raw.vm_id] = (raw, is_latest, read)
+        read = _instance(raw, is_latest=self._world.latest_model_applied(scale_set, raw))
+        self._read[raw.vm_id] = (raw, scale_set.body, read)
         return read
 
 

@@ -43,6 +43,9 @@ OPERATION_DEADLINE = timedelta(hours=2)
 """Azure gives up on an instance after 90 minutes with extensions; this is well past it."""
 
 
+CANCELLED = (ExitCode.CANCELLED, "cancelled by the user")
+
+
 class Look(StrEnum):
     """What must be looked at after a Wait."""
 
@@ -114,15 +117,24 @@ def decide(rollout: Rollout, state: RunState, live: Live | None, now: datetime) 
         return halt
     if state.in_flight and (_must_not_start(rollout, state, live) or _is_busy(rollout, state)):
         return _wait(rollout, state, now)
-    if state.deferral is not None and now < state.deferral.last.until:
-        return Wait(state.deferral.last.until, Look.EVERYTHING)
+    if state.deferral is not None and now < state.deferral.until:
+        return _wait_for_turn(rollout, state, now, state.deferral.until)
     return _next_of_step(rollout, state, live, now)
 
 
 def _without_sight(rollout: Rollout, state: RunState, now: datetime) -> Command:
-    halt = _halt_if(_deferred_too_long(rollout, state), state, now)
-    until = state.deferral.last.until if state.deferral else now
-    return halt or Wait(max(now, until), Look.EVERYTHING)
+    blindness = state.blindness
+    halt = _halt_if(_blind_too_long(rollout, state), state, now)
+    if halt is None and state.cancel_requested and not state.in_flight:
+        halt = _halt_if(CANCELLED, state, now)
+    return halt or Wait(max(now, blindness.until) if blindness else now, Look.EVERYTHING)
+
+
+def _wait_for_turn(rollout: Rollout, state: RunState, now: datetime, until: datetime) -> Wait:
+    """Wait to make a request again, without losing sight of what goes on meanwhile."""
+    if state.in_flight or state.ids(Phase.AWAITING):
+        return _wait(rollout, state, now, until)
+    return Wait(until, Look.EVERYTHING)
 
 
 # --- stopping -------------------------------------------------------------------------------
@@ -141,8 +153,7 @@ def _reason_to_halt(
     if state.in_flight:
         oldest = min(one.intended_at for one in state.in_flight)
         if now - oldest >= OPERATION_DEADLINE:
-            limit = format_duration(OPERATION_DEADLINE)
-            return ExitCode.DEADLINE, f"an operation has not ended within {limit}"
+            return ExitCode.DEADLINE, _never_ended(state)
         return None
     return (
         _must_not_start(rollout, state, live)
@@ -151,8 +162,20 @@ def _reason_to_halt(
     )
 
 
+def _never_ended(state: RunState) -> str:
+    limit, ids = format_duration(OPERATION_DEADLINE), state.ids(Phase.OPERATING)
+    what = f"instance {', '.join(ids)}" if ids else "the model"
+    return f"the operation on {what} has not ended within {limit}"
+
+
 def _must_not_start(rollout: Rollout, state: RunState, live: Live) -> tuple[ExitCode, str] | None:
-    """Say why nothing new may be started; the Run halts as soon as nothing is in flight."""
+    """Say why nothing new may be started; the Run halts as soon as nothing is in flight.
+
+    A changed model comes first: what failed since may have failed because of it.
+    """
+    drift = _drift_after_write(rollout, state, live)
+    if drift is not None:
+        return ExitCode.STALE, drift
     failures = state.failures
     if len(failures) > rollout.failure.max_failed_instances:
         is_operation = any(one.phase is ev.FailurePhase.OPERATION for one in failures)
@@ -163,26 +186,20 @@ def _must_not_start(rollout: Rollout, state: RunState, live: Live) -> tuple[Exit
     if state.refusal is not None:
         return ExitCode(state.refusal.exit_code), f"{state.refusal.code}: {state.refusal.message}"
     if state.cancel_requested:
-        return ExitCode.CANCELLED, "cancelled by the user"
-    if _is_model_written(rollout, state):
-        changes = (
-            diff_model(live.scale_set.model, rollout.model) if _has_drifted(rollout, live) else ()
-        )
-        for change in changes:
-            return ExitCode.STALE, (
-                f"somebody changed {change.path}: this Run set {change.after},"
-                f" it is {change.before} now"
-            )
+        return CANCELLED
     return None
+
+
+def _drift_after_write(rollout: Rollout, state: RunState, live: Live) -> str | None:
+    if rollout.model.is_met_by(live.scale_set.model) or not _is_model_written(rollout, state):
+        return None
+    change = diff_model(live.scale_set.model, rollout.model)[0]
+    return f"somebody changed {change.path}: this Run set {change.after}, it is {change.before} now"
 
 
 def _is_model_written(rollout: Rollout, state: RunState) -> bool:
     last = max((n for n, s in enumerate(rollout.steps, 1) if isinstance(s, SetModel)), default=0)
     return state.step > last or (state.step == last and state.step_started_at is None)
-
-
-def _has_drifted(rollout: Rollout, live: Live) -> bool:
-    return not rollout.model.is_met_by(live.scale_set.model)
 
 
 def _deferred_too_long(rollout: Rollout, state: RunState) -> tuple[ExitCode, str] | None:
@@ -191,6 +208,14 @@ def _deferred_too_long(rollout: Rollout, state: RunState) -> tuple[ExitCode, str
         return None
     last, limit = deferral.last, format_duration(rollout.health.deadline)
     return ExitCode.DEADLINE, f"no request got through for {limit}: {last.code}: {last.message}"
+
+
+def _blind_too_long(rollout: Rollout, state: RunState) -> tuple[ExitCode, str] | None:
+    last = state.blindness
+    if last is None or last.at - (last.blind_since or last.at) < rollout.health.deadline:
+        return None
+    limit = format_duration(rollout.health.deadline)
+    return ExitCode.DEADLINE, f"nothing could be seen for {limit}: {last.code}: {last.message}"
 
 
 def _floor_too_long(
@@ -214,7 +239,7 @@ def _next_of_step(rollout: Rollout, state: RunState, live: Live, now: datetime) 
     step = rollout.steps[state.step - 1]
     match step:
         case SetModel():
-            return _set_model(step, state, live, now)
+            return _set_model(step, rollout, state, live, now)
         case UpgradeBatch(instance_ids=ids):
             return _upgrade(ids, len(ids), rollout, state, live, now)
         case UpgradeWindow(instance_ids=ids, window=window):
@@ -245,28 +270,34 @@ def _completed(state: RunState, now: datetime, note: str = "") -> Record:
     return Record((ev.StepCompleted(now, state.step, note),))
 
 
-def _set_model(step: SetModel, state: RunState, live: Live, now: datetime) -> Command:
-    if step.skip_reason is not None:
+def _set_model(
+    step: SetModel, rollout: Rollout, state: RunState, live: Live, now: datetime
+) -> Command:
+    is_met = step.fields.is_met_by(live.scale_set.model)
+    if step.skip_reason is not None and is_met:
         return _completed(state, now, step.skip_reason)
     if live.scale_set.provisioning_state in BUSY_STATES:
         return _set_is_busy(state, now)
-    if step.fields.is_met_by(live.scale_set.model):
+    if is_met:
         return _completed(state, now)
-    drift = _drift_before_write(step, live)
+    drift = _drift_before_write(step, rollout, live)
     if drift is not None:
         return Record((ev.RunHalted(now, state.step, int(ExitCode.STALE), drift),))
     return WriteModel(state.step, step.fields, live.scale_set.etag)
 
 
-def _drift_before_write(step: SetModel, live: Live) -> str | None:
-    """Refuse to overwrite a value that no reviewer saw."""
+def _drift_before_write(step: SetModel, rollout: Rollout, live: Live) -> str | None:
+    """Refuse to overwrite a value that no reviewer saw, or to write under another policy."""
     reviewed = {change.path: change.before for change in step.changes}
     for change in diff_model(live.scale_set.model, step.fields):
-        if reviewed.get(change.path, change.before) != change.before:
-            return (
-                f"{change.path} was {reviewed[change.path]} when planned,"
-                f" and is {change.before} now"
-            )
+        # What was no change when planned had the wanted value then.
+        before = reviewed.get(change.path, change.after)
+        if before != change.before:
+            return f"{change.path} was {before} when planned, and is {change.before} now"
+    policy = rollout.model.upgrade_policy or rollout.fingerprint.model.upgrade_policy
+    policy_now = live.scale_set.model.upgrade_policy
+    if step.fields.upgrade_policy is None and policy_now is not policy:
+        return f"model.upgradePolicy was {policy} when planned or set, and is {policy_now} now"
     return None
 
 
@@ -299,7 +330,7 @@ def _upgrade(
         return _completed(state, now)
     if any(i not in mine for i in state.ids(Phase.AWAITING)):
         return _wait(rollout, state, now)
-    known = live.scale_set.by_id()
+    known = live.instances
     if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
         return _set_is_busy(state, now)
     idle = [known[i] for i in pending if i in known and not known[i].is_busy]
@@ -320,12 +351,13 @@ def startable(
     Taking an instance out of service needs room above the floor; repairing one that is out of
     service already does not.
     """
+    serving = live.serving(rollout.health.source)
     room = _in_service(rollout, state, live) - rollout.bounds.floor
     chosen: list[str] = []
     for instance in candidates:
         if len(chosen) >= limit:
             break
-        if instance.is_in_service(rollout.health.source):
+        if instance.instance_id in serving:
             if room < 1:
                 continue
             room -= 1
@@ -336,11 +368,7 @@ def startable(
 def _in_service(rollout: Rollout, state: RunState, live: Live) -> int:
     """Count what serves now; what we operate on does not, even if the list is behind."""
     operated = {i for request in state.in_flight for i in request.instance_ids}
-    return sum(
-        one.is_in_service(rollout.health.source)
-        for one in live.scale_set.instances
-        if one.instance_id not in operated
-    )
+    return len(live.serving(rollout.health.source) - operated)
 
 
 def _blocked(limit: int, rollout: Rollout, state: RunState, live: Live, now: datetime) -> Command:
@@ -364,11 +392,12 @@ def _wait(rollout: Rollout, state: RunState, now: datetime, until: datetime | No
     moments = [now + POLL_INTERVAL]
     if until is not None:
         moments.append(until)
+    awaited = [state.progress[i] for i in state.ids(Phase.AWAITING)]
     moments.extend(
         next_verdict_at(HealthEvidence(one.upgraded_at, one.healthy_since), rollout.health)
-        for one in state.progress.values()
-        if one.phase is Phase.AWAITING and one.upgraded_at is not None
+        for one in awaited
+        if one.upgraded_at is not None
     )
-    is_watching = bool(state.ids(Phase.AWAITING)) or any(one.is_in_doubt for one in state.in_flight)
+    is_watching = bool(awaited) or any(one.is_in_doubt for one in state.in_flight)
     look = Look.EVERYTHING if is_watching or not state.in_flight else Look.OPERATIONS
     return Wait(min(moment for moment in moments if moment > now), look)

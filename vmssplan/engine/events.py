@@ -95,7 +95,8 @@ class OperationAccepted:
 class RequestDeferred:
     """A request did nothing, and is to be made again, not before `until`.
 
-    `request` is None for one that only looks.
+    `request` is its number, where it has one that is taken back by this. `blind_since` is given
+    for a request that only looks: since when nothing could be seen.
     """
 
     at: datetime
@@ -104,6 +105,7 @@ class RequestDeferred:
     code: str
     message: str
     request: int | None = None
+    blind_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ class OutcomeLost:
 
 @dataclass(frozen=True, slots=True)
 class OperationEnded:
-    """The operation ended; `status` is "" when that was settled by looking."""
+    """The operation ended; `status` is "" when looking settled it, whatever was told."""
 
     at: datetime
     request: int

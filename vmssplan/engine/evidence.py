@@ -6,57 +6,72 @@ alone. Nothing is concluded from an instance that is still being worked on.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from vmssplan.batching import PROTECTED, STANDING_STILL, standing_still_reason
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
 from vmssplan.engine.state import Phase
 from vmssplan.gates import HealthEvidence, Verdict, health_verdict
-from vmssplan.model import BUSY_STATES, FAILED, AzureError, OperationStatus
+from vmssplan.model import BUSY_STATES, FAILED, SUCCEEDED, AzureError, OperationStatus
+from vmssplan.rollout import SetModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from vmssplan.engine.state import InFlight, Live, Progress, RunState
     from vmssplan.model import Instance, OperationReport
     from vmssplan.rollout import Rollout
 
+GONE = "no longer in the scale set"
 SETTLE_TIME = timedelta(seconds=30)
-"""How long a request whose reply was lost may still be on its way to the instances."""
+"""How long a request whose reply was lost may still be on its way to the instances, and how long
+the list of instances may be behind an operation that succeeded."""
 
 
 def learn(rollout: Rollout, state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
-    instances = live.scale_set.by_id()
-    machines = {one.instance_id: one.vm_id for one in rollout.instances}
+    serving = live.serving(rollout.health.source)
     facts: list[ev.Event] = []
     for request in state.in_flight:
-        facts.extend(_settle(rollout, request, live, now))
-    for instance_id, one in state.progress.items():
-        instance = instances.get(instance_id)
-        if one.phase is Phase.PENDING:
-            if one.step == state.step and state.step_started_at is not None:
-                facts.extend(
-                    _pending_facts(rollout, instance_id, machines[instance_id], instance, now)
-                )
-        elif one.phase in (Phase.AWAITING, Phase.READY):
-            facts.extend(_health_facts(rollout, instance_id, one, instance, now))
+        facts.extend(_settle(rollout, state, request, live, now))
+    if state.step_started_at is not None:
+        facts.extend(_pending_facts(rollout, state, live, now))
+    fallen = (i for i in state.ids(Phase.READY) if i not in serving)
+    for instance_id in (*state.ids(Phase.AWAITING), *fallen):
+        one, instance = state.progress[instance_id], live.instances.get(instance_id)
+        facts.extend(_health_facts(rollout, instance_id, one, instance, now))
     return tuple(facts)
 
 
 def _pending_facts(
-    rollout: Rollout, instance_id: str, vm_id: str, instance: Instance | None, now: datetime
+    rollout: Rollout, state: RunState, live: Live, now: datetime
 ) -> Iterator[ev.Event]:
-    if instance is None or instance.vm_id != vm_id:
-        yield ev.InstanceSkipped(now, instance_id, "no longer in the scale set")
-    elif instance.is_busy:
+    """Yield what became of the step's instances before their turn came."""
+    pending = [i for i in state.ids(Phase.PENDING) if state.progress[i].step == state.step]
+    if not pending:
         return
-    elif instance.is_current(rollout.model):
-        yield ev.InstanceUpgraded(now, instance_id)
-    elif instance.protected_from_scale_set_actions:
-        yield ev.InstanceSkipped(now, instance_id, "protected from scale set actions")
+    machines = _machines(rollout)
+    for instance_id in pending:
+        instance = live.instances.get(instance_id)
+        if instance is None or instance.vm_id != machines[instance_id]:
+            yield ev.InstanceSkipped(now, instance_id, GONE)
+        elif instance.is_busy:
+            continue
+        elif instance.is_current(rollout.model) and instance.provisioning_state != FAILED:
+            yield ev.InstanceUpgraded(now, instance_id)
+        elif instance.protected_from_scale_set_actions:
+            yield ev.InstanceSkipped(now, instance_id, PROTECTED)
+        elif instance.power_state in STANDING_STILL and instance.provisioning_state != FAILED:
+            # A failed operation may have left it stopped: that one the next try is to cure.
+            yield ev.InstanceSkipped(now, instance_id, standing_still_reason(instance))
+
+
+def _machines(rollout: Rollout) -> dict[str, str]:
+    return {one.instance_id: one.vm_id for one in rollout.instances}
 
 
 def _health_facts(
@@ -64,7 +79,7 @@ def _health_facts(
 ) -> Iterator[ev.Event]:
     if instance is None:
         if one.phase is Phase.AWAITING:
-            yield ev.InstanceSkipped(now, instance_id, "no longer in the scale set")
+            yield ev.InstanceSkipped(now, instance_id, GONE)
         return
     source = rollout.health.source
     is_healthy = instance.is_in_service(source)
@@ -96,13 +111,9 @@ def _health_facts(
 
 
 def _settle(
-    rollout: Rollout,
-    request: InFlight,
-    live: Live,
-    now: datetime,
+    rollout: Rollout, state: RunState, request: InFlight, live: Live, now: datetime
 ) -> Iterator[ev.Event]:
     """Yield how a request ended; nothing while it runs, or while that cannot be told."""
-    known = live.scale_set.by_id()
     report = None if request.is_in_doubt else live.operations.get(request.operation)
     if report is None and not request.is_in_doubt:
         return
@@ -110,23 +121,74 @@ def _settle(
         return
     if report is None and now < request.intended_at + SETTLE_TIME:
         return
-    if any(known[i].is_busy for i in request.instance_ids if i in known):
+    if not request.instance_ids:
+        yield from _settled_model_write(rollout, state, request, report, live, now)
         return
-    if not request.instance_ids and live.scale_set.provisioning_state in BUSY_STATES:
+    machines = _machines(rollout)
+    known = {
+        i: live.instances[i]
+        for i in request.instance_ids
+        if i in live.instances and live.instances[i].vm_id == machines[i]
+    }
+    if any(one.is_busy for one in known.values()) or _is_list_behind(
+        rollout, request, report, live, known.values(), now
+    ):
         return
     for instance_id in request.instance_ids:
-        instance = known.get(instance_id)
-        if instance is None:
-            yield ev.InstanceSkipped(now, instance_id, "no longer in the scale set")
+        if state.progress[instance_id].phase is not Phase.OPERATING:
+            continue
+        if instance_id in known:
+            yield _settled_instance(rollout, request, known[instance_id], report, now)
         else:
-            yield _settled_instance(rollout, request, instance, report, now)
+            yield ev.InstanceSkipped(now, instance_id, GONE)
+    yield _ended(request, report, now)
+
+
+def _settled_model_write(
+    rollout: Rollout,
+    state: RunState,
+    request: InFlight,
+    report: OperationReport | None,
+    live: Live,
+    now: datetime,
+) -> Iterator[ev.Event]:
+    """Judge by the model first: a failure may be that of an instance, an old one told again."""
+    if live.scale_set.provisioning_state in BUSY_STATES:
+        return
+    step = rollout.steps[state.step - 1]
+    is_written = isinstance(step, SetModel) and step.fields.is_met_by(live.scale_set.model)
+    ended = _ended(request, report, now)
+    yield replace(ended, status="") if is_written and ended.status != SUCCEEDED else ended
+
+
+def _ended(request: InFlight, report: OperationReport | None, now: datetime) -> ev.OperationEnded:
     error = report.error if report else None
-    yield ev.OperationEnded(
+    return ev.OperationEnded(
         now,
         request.request,
         report.status.value if report else "",
         error.code if error else "",
         error.message if error else "",
+    )
+
+
+def _is_list_behind(
+    rollout: Rollout,
+    request: InFlight,
+    report: OperationReport | None,
+    live: Live,
+    instances: Iterable[Instance],
+    now: datetime,
+) -> bool:
+    """Tell whether the operation succeeded a moment ago on what is still listed as outdated."""
+    ended_at = live.ended_at.get(request.operation)
+    if report is None or report.status is not OperationStatus.SUCCEEDED or ended_at is None:
+        return False
+    return now < ended_at + SETTLE_TIME and any(
+        not one.is_current(rollout.model)
+        and one.provisioning_state != FAILED
+        and not one.protected_from_scale_set_actions
+        for one in instances
     )
 
 
@@ -145,6 +207,8 @@ def _settled_instance(
     is_failed = instance.provisioning_state == FAILED
     if instance.is_current(rollout.model) and not is_failed:
         return ev.InstanceUpgraded(now, instance_id)
+    if instance.protected_from_scale_set_actions:
+        return ev.InstanceSkipped(now, instance_id, PROTECTED)
     if report is None and not (is_failed and request.operation):
         return ev.InstanceNotStarted(now, instance_id)
     error = _error_of(instance_id, instance, report)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import reduce
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
-from vmssplan.model import OperationReport, ScaleSet
+from vmssplan.model import HealthSource, Instance, OperationReport, ScaleSet
 from vmssplan.rollout import UpgradeBatch, UpgradeWindow
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 QUIET_TIME = timedelta(minutes=5)
-"""After this long without a deferral, the next one is not held against the last ones."""
+"""When nothing was tried for this long, the next deferral is not held against the last ones."""
 
 
 class Phase(StrEnum):
@@ -69,10 +69,11 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """Requests put off: since when, how often in a row, until when, and why last."""
+    """Writes put off in a row: since when, how often, until when, and why last."""
 
     since: datetime
     count: int
+    until: datetime
     last: ev.RequestDeferred
 
 
@@ -85,9 +86,12 @@ class Outcome:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunState:
-    """All that `decide` needs to remember. `step` is the current or last one, 1-based."""
+    """All that `decide` needs to remember. `step` is the current or last one, 1-based.
+
+    `blindness` is the last look that failed; it matters only while there is nothing to see.
+    """
 
     run: str = ""
     step: int = 0
@@ -96,6 +100,7 @@ class RunState:
     requests: int = 0
     in_flight: tuple[InFlight, ...] = ()
     deferral: Deferral | None = None
+    blindness: ev.RequestDeferred | None = None
     refusal: ev.RequestRefused | None = None
     floor_reached_at: datetime | None = None
     cancel_requested: bool = False
@@ -114,7 +119,17 @@ class RunState:
 
     def ids(self, *phases: Phase) -> tuple[str, ...]:
         """Return the instances in any of these phases, in the order of the steps."""
+        if len(phases) == 1:
+            return self._by_phase.get(phases[0], ())
         return tuple(i for i, one in self.progress.items() if one.phase in phases)
+
+    @cached_property
+    def _by_phase(self) -> Mapping[Phase, tuple[str, ...]]:
+        """The instances by phase; worked out once, because a state is asked many questions."""
+        found: dict[Phase, list[str]] = {}
+        for instance_id, one in self.progress.items():
+            found.setdefault(one.phase, []).append(instance_id)
+        return {phase: tuple(ids) for phase, ids in found.items()}
 
     def counts(self) -> Counter[Phase]:
         """Return how many instances are in each phase."""
@@ -126,12 +141,39 @@ class RunState:
         return tuple(one.failure for one in self.progress.values() if one.failure)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Live:
-    """What was just seen: the set, and the operations in flight by their ids."""
+    """What was just seen: the set, and the operations in flight by their ids.
+
+    `ended_at` has the moment at which an operation was first seen to be over.
+    """
 
     scale_set: ScaleSet
     operations: Mapping[str, OperationReport] = field(default_factory=dict)
+    ended_at: Mapping[str, datetime] = field(default_factory=dict)
+
+    @cached_property
+    def instances(self) -> Mapping[str, Instance]:
+        """The instances by id; made once, because the same look is asked many questions."""
+        return self.scale_set.by_id()
+
+    @cached_property
+    def _serving(self) -> dict[HealthSource, frozenset[str]]:
+        return {}
+
+    def serving(self, source: HealthSource) -> frozenset[str]:
+        """Return the ids of the instances in service."""
+        if source not in self._serving:
+            self._serving[source] = frozenset(
+                one.instance_id for one in self.scale_set.instances if one.is_in_service(source)
+            )
+        return self._serving[source]
+
+    def with_operations(self, operations: Mapping[str, OperationReport]) -> Live:
+        """Return the same look at the set with newer reports; what was worked out stays."""
+        newer = replace(self, operations=operations)
+        newer.__dict__.update(instances=self.instances, _serving=self._serving)
+        return newer
 
 
 InstanceEvent = (
@@ -171,7 +213,9 @@ def evolve(state: RunState, event: ev.Event) -> RunState:
         case ev.RunResumed():
             return _resumed(state, event)
         case ev.StepStarted(at=at, step=step):
-            return replace(state, step=step, step_started_at=at, deferral=None)
+            return replace(
+                state, step=step, step_started_at=at, deferral=None, floor_reached_at=None
+            )
         case ev.StepCompleted():
             return replace(state, step_started_at=None, deferral=None)
         case ev.FloorReached(at=at):
@@ -190,6 +234,7 @@ def _instance_evolved(state: RunState, event: InstanceEvent) -> RunState:
     match event:
         case ev.InstanceUpgraded(at=at):
             one = Progress(Phase.AWAITING, one.step, upgraded_at=at)
+            state = replace(state, deferral=None)
         case ev.InstanceNotStarted():
             one = Progress(Phase.PENDING, one.step)
         case ev.InstanceSkipped(reason=reason):
@@ -227,6 +272,8 @@ def _request_evolved(state: RunState, event: RequestEvent) -> RunState:
             return _in_flight_changed(state, number, operation, is_in_doubt=not operation)
         case ev.OutcomeLost(request=number):
             return _in_flight_changed(state, number, None, is_in_doubt=True)
+        case ev.RequestDeferred(blind_since=datetime()):
+            return replace(state, blindness=event)
         case ev.RequestDeferred(request=number):
             return _withdrawn(replace(state, deferral=_deferral(state, event)), number)
         case ev.RequestRefused(request=number):
@@ -268,22 +315,27 @@ def _withdrawn(state: RunState, number: int | None) -> RunState:
 def _deferral(state: RunState, event: ev.RequestDeferred) -> Deferral:
     """Count deferrals in a row; after a quiet time a new row begins."""
     before = state.deferral
-    if before is None or event.at > before.last.until + QUIET_TIME:
-        return Deferral(event.at, 1, event)
-    return Deferral(before.since, before.count + 1, event)
+    if before is None or event.at > before.until + QUIET_TIME:
+        return Deferral(event.at, 1, event.until, event)
+    return Deferral(before.since, before.count + 1, event.until, event)
 
 
 def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
     """Settle a request; a model write that failed is a refusal."""
     ended = [one for one in state.in_flight if one.request == event.request]
     rest = tuple(one for one in state.in_flight if one.request != event.request)
-    # A request settled by looking may have to be made again: the row of deferrals goes on.
-    state = replace(state, in_flight=rest, deferral=None if event.status else state.deferral)
+    deferral = None
+    if not event.status and state.deferral is not None:
+        # A request settled by looking may have to be made again: the row of deferrals goes on,
+        # and the time in doubt was no quiet time.
+        deferral = replace(state.deferral, until=max(state.deferral.until, event.at))
+    state = replace(state, in_flight=rest, deferral=deferral)
     is_model = any(not one.instance_ids for one in ended)
     if not is_model or event.status in ("Succeeded", ""):
         return state
     code = int(ExitCode.INSTANCE_FAILED)
-    refusal = ev.RequestRefused(event.at, event.request, code, event.code, event.message)
+    why = event.code or event.status
+    refusal = ev.RequestRefused(event.at, event.request, code, why, event.message)
     return replace(state, refusal=refusal)
 
 
@@ -296,7 +348,8 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
         if one.phase is Phase.PENDING and state.progress[i].phase is Phase.FAILED
     ]
     back_to = min(retried, default=state.step + 1)
-    is_going_back = back_to < state.step
+    is_over = state.step_started_at is None
+    is_going_back = back_to < state.step or (back_to == state.step and is_over)
     return replace(
         state,
         step=back_to - 1 if is_going_back else state.step,
@@ -304,6 +357,7 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
         progress=progress,
         in_flight=tuple(replace(one, is_in_doubt=True) for one in state.in_flight),
         deferral=None,
+        blindness=None,
         refusal=None,
         floor_reached_at=None,
         cancel_requested=False,

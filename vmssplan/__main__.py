@@ -1,0 +1,5 @@
+"""`python -m vmssplan`: the same program as `vmssplan`."""
+
+from vmssplan.cli import main
+
+main()
