@@ -27,6 +27,7 @@ from vmssplan.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+PROTECTED = "protected from scale set actions"
 STANDING_STILL = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
 
 
@@ -55,12 +56,17 @@ def skip_reason(instance: Instance, strategy: Strategy) -> str | None:
     if selects(strategy.exclude, instance):
         return "excluded by strategy.exclude"
     if instance.protected_from_scale_set_actions:
-        return "protected from scale set actions"
+        return PROTECTED
     if instance.is_busy:
         return f"another operation works on it ({instance.provisioning_state})"
     if instance.power_state in STANDING_STILL:
-        return f"{instance.power_state}; start it, then plan again"
+        return standing_still_reason(instance)
     return None
+
+
+def standing_still_reason(instance: Instance) -> str:
+    """Say why an instance that does not run is left alone."""
+    return f"{instance.power_state}; start it, then plan again"
 
 
 def upgrade_reason(instance: Instance, wanted: ModelFields) -> str:
@@ -80,7 +86,7 @@ def ordered(
     def key(instance: Instance) -> tuple[Any, ...]:
         is_well = strategy.order.unhealthy_first and instance.is_in_service(source)
         by = (_order_value(instance, name) for name in strategy.order.by)
-        return (is_well, *by, _natural(instance.instance_id))
+        return (is_well, *by, natural_order(instance.instance_id))
 
     return tuple(sorted(instances, key=key))
 
@@ -177,10 +183,10 @@ def _order_value(instance: Instance, key: OrderKey) -> tuple[bool, Any]:
         case OrderKey.ZONE:
             return (instance.zone is None, instance.zone or "")
         case OrderKey.INSTANCE_ID:
-            return (False, _natural(instance.instance_id))
+            return (False, natural_order(instance.instance_id))
     assert_never(key)
 
 
-def _natural(instance_id: str) -> tuple[int, str]:
+def natural_order(instance_id: str) -> tuple[int, str]:
     """Sort decimal ids by value, others after them by text."""
     return (len(instance_id), instance_id) if instance_id.isdecimal() else (1 << 20, instance_id)

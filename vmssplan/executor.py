@@ -150,7 +150,8 @@ class Executor:
             code, reason = int(error.exit_code), error.message
             self._note(ev.RunHalted(self.clock.now(), self.state.step, code, reason))
             return None
-        return self._seen.with_operations(reports)
+        self._blind_since = None
+        return self._seen.with_operations(reports, dict(self._ended_at))
 
     async def _reports(self) -> dict[str, OperationReport]:
         reports = {}
@@ -230,7 +231,6 @@ class Executor:
         until = now + (error.retry_after or backoff(self.state))
         reason = _deferral_reason(error)
         self._note(ev.RequestDeferred(now, reason, until, error.code, error.reason, number))
-
 
     def _note_blindness(self, error: Retryable) -> None:
         """Put off looking: as long as the service wishes, else longer the longer it lasts."""

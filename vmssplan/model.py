@@ -473,6 +473,8 @@ class Instance:
 
     def health_text(self, source: HealthSource) -> str:
         """Say in a few words what the source sees."""
+        if self.is_busy:
+            return f"provisioning {self.provisioning_state}"
         if self.power_state != RUNNING:
             return f"power {self.power_state}"
         if source is HealthSource.APPLICATION_HEALTH:

@@ -282,7 +282,7 @@ def _planned(
     plan: Plan, live: ScaleSet, wanted: ModelFields, source: HealthSource
 ) -> Sequence[PlannedInstance]:
     planned = []
-    for one in live.instances:
+    for one in sorted(live.instances, key=lambda one: batching.natural_order(one.instance_id)):
         if one.is_current(wanted):
             disposition, reason = Disposition.CURRENT, "runs it already"
         elif skip := batching.skip_reason(one, plan.strategy):

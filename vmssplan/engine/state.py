@@ -169,9 +169,11 @@ class Live:
             )
         return self._serving[source]
 
-    def with_operations(self, operations: Mapping[str, OperationReport]) -> Live:
+    def with_operations(
+        self, operations: Mapping[str, OperationReport], ended_at: Mapping[str, datetime]
+    ) -> Live:
         """Return the same look at the set with newer reports; what was worked out stays."""
-        newer = replace(self, operations=operations)
+        newer = replace(self, operations=operations, ended_at=ended_at)
         newer.__dict__.update(instances=self.instances, _serving=self._serving)
         return newer
 

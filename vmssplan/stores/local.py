@@ -161,10 +161,9 @@ class FileJournal:
 def read_journal(path: Path) -> tuple[Event, ...]:
     """Return the Events of a journal file, without a torn last line; raises StateUnreadable."""
     with _reporting(path):
-        text = path.read_bytes().decode("utf-8", errors="replace") if path.exists() else ""
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines.pop()
+        data = path.read_bytes() if path.exists() else b""
+    # Only a newline ends a line: a message may hold other characters that end lines of text.
+    *lines, _torn = data.split(b"\n")
     events = []
     for number, line in enumerate(lines, start=1):
         try:
