@@ -41,10 +41,11 @@ from vmssplan.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
     from vmss_simulator.world import World
+    from vmssplan.ports import OperationHandle
 
     OpenBackend = Callable[[World], contextlib.AbstractAsyncContextManager[AzureBackend]]
 
@@ -108,11 +109,12 @@ async def test_a_rollout_by_hand_goes_through(open_backend: OpenBackend) -> None
     world = small_world()
     async with open_backend(world) as backend:
         live, _ = await backend.observe(TARGET)
-        for start in (
+        starts: list[Callable[[], Awaitable[OperationHandle | None]]] = [
             lambda: backend.write_model(TARGET, WANTED, live.etag),
             lambda: backend.upgrade_instances(TARGET, ["0", "2"]),
             lambda: backend.reimage_instances(TARGET, ["0"]),
-        ):
+        ]
+        for start in starts:
             handle = await start()
             assert handle is not None
             assert handle.operation_id == world.operation(handle.operation_id).operation_id
