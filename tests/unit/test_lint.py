@@ -368,6 +368,15 @@ TARGET_CASES = [
     ),
     pytest.param(
         replace(
+            strategy_plan(Strategy(StrategyType.SLIDING_WINDOW, (Amount(2),))),
+            gates=(Gate(APPROVAL, 99),),
+        ),
+        scale_set(4),
+        [],
+        id="a window has no batches, which is judged without the set",
+    ),
+    pytest.param(
+        replace(
             PLAN, gates=(Gate(APPROVAL, 99),), availability=Availability(min_in_service=Amount(4))
         ),
         scale_set(4),

@@ -259,6 +259,24 @@ AFTER_HEAD = [
         id="a key without anything after it",
     ),
     pytest.param(
+        MODEL + "failure: [1]\nautoscale: {}\ngates: {}\n",
+        [
+            "6:1: failure: expected a mapping, got a list",
+            "7:1: autoscale: expected pin, refuse or ignore, got a mapping",
+            "8:1: gates: expected a list, got a mapping",
+        ],
+        id="the wrong shape",
+    ),
+    pytest.param(
+        MODEL + "failure: {? !!str [] : 1, ? [a] : 2, ? &k b : 3}\n",
+        [
+            "6:13: failure: expected a word as key, got a list or mapping",
+            "6:29: failure: expected a word as key, got a list or mapping",
+            "6:40: failure.b: unknown key; expected maxFailedInstances or onFailure",
+        ],
+        id="keys that are no words",
+    ),
+    pytest.param(
         MODEL + "failure: {maxFailedInstances: 1.0}\n",
         ["6:31: failure.maxFailedInstances: expected a whole number, got the number 1.0"],
         id="a whole number is written whole",
@@ -375,6 +393,11 @@ WHOLE = [
         id="too deep",
     ),
     pytest.param(
+        "[" + "x," * 20000 + "]",
+        ["plan.yaml:1:40000: not valid YAML: more than 20000 values in a document"],
+        id="too many values",
+    ),
+    pytest.param(
         "a: &a [x]\nb: [" + "*a, " * 101 + "]\n",
         ["plan.yaml:2:405: not valid YAML: more than 100 aliases"],
         id="too many aliases",
@@ -383,7 +406,7 @@ WHOLE = [
         "a: &a [*a]\n",
         [
             (
-                "plan.yaml: too big for a Plan: more than 50000 values, or nested deeper than 32"
+                "plan.yaml: too big for a Plan: more than 20000 values, or nested deeper than 32"
                 " levels (aliases count where they are used)"
             )
         ],
@@ -397,7 +420,7 @@ WHOLE = [
         ),
         [
             (
-                "plan.yaml: too big for a Plan: more than 50000 values, or nested deeper than 32"
+                "plan.yaml: too big for a Plan: more than 20000 values, or nested deeper than 32"
                 " levels (aliases count where they are used)"
             )
         ],

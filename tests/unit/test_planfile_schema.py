@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from vmssplan.errors import NotFound
 from vmssplan.lint import Severity, lint_plan
 from vmssplan.planfile import load_plans
+from vmssplan.planfile.checking import check
+from vmssplan.planfile.source import Document, Spot
 from vmssplan.schema_files import schema, schema_names
 
 if TYPE_CHECKING:
@@ -71,6 +73,15 @@ def test_patterns_bring_their_own_sentence() -> None:
     silent = [path for path, key in KEYS.items() if "pattern" in key and "errorMessage" not in key]
 
     assert silent == []
+
+
+def test_a_keyword_nobody_wrote_a_sentence_for() -> None:
+    """A future keyword of the schema still gives words, not the validator's own message."""
+    document = Document("plan.yaml", 1, 3, {(): Spot((1, 1), is_scalar=True, written="3")})
+
+    (problem,) = check(document, {"multipleOf": 2})
+
+    assert problem.message == "does not fit the format, got the number 3"
 
 
 def test_schemas_are_found_by_name() -> None:

@@ -124,7 +124,7 @@ def _unknown_keys(mistake: _Mistake) -> Iterator[Problem]:
 
 
 def _missing_key(mistake: _Mistake, key: str) -> Problem:
-    subschema = _resolved(mistake.schema.get("properties", {}).get(key, {}), mistake.root)
+    subschema = mistake.schema.get("properties", {}).get(key, {})
     # Without a schema of the key, the sentence is written beside `required` itself.
     message = mistake.schema.get("errorMessage") if not subschema else None
     message = message or f"missing; {_expected(subschema)}"
@@ -265,19 +265,14 @@ def _expected(schema: Mapping[str, Any]) -> str:
     return f"{kind} with {', '.join(inside)}" if inside else kind
 
 
-def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    if "$ref" not in schema:
-        return schema
-    resolved: Mapping[str, Any] = root["$defs"][schema["$ref"].rpartition("/")[2]]
-    return resolved
-
-
 def _got(value: object, written: str) -> str:
     match value:
         case None:
             return "nothing"
-        case bool() | int() | float():
-            return written if isinstance(value, bool) else f"the number {written}"
+        case bool():
+            return written
+        case int() | float():
+            return f"the number {written}"
         case str():
             return _quoted(value)
         case list():

@@ -18,7 +18,7 @@ from vmssplan.planfile.loaded import Path, path_text
 
 MAX_DEPTH = 32
 MAX_ALIASES = 100
-MAX_VALUES = 50_000
+MAX_VALUES = 20_000
 
 _PLAIN = "plain"
 _TEXT_TAG = "tag:yaml.org,2002:str"
@@ -63,23 +63,21 @@ class Document:
     def problem(
         self, path: Path, message: str, *, at: Path | None = None, suggestion: str | None = None
     ) -> Problem:
-        """Return a Problem about `path`, pointing there or at the nearest thing around it."""
-        spot = self._nearest(path if at is None else at)
+        """Return a Problem about `path`, pointing there, or at `at` where the path is missing."""
+        spot = self._spot(path if at is None else at)
         return Problem(message, path_text(path), self.file, *spot.place, suggestion=suggestion)
 
     def problem_at_key(self, path: Path, message: str, suggestion: str | None = None) -> Problem:
         """Return a Problem about the key itself and not its value."""
-        spot = self._nearest(path)
+        spot = self._spot(path)
         place = spot.key or spot.place
         return Problem(message, path_text(path), self.file, *place, suggestion=suggestion)
 
     def written(self, path: Path) -> str:
         """Return a scalar as the file has it."""
-        return self._nearest(path).written
+        return self._spot(path).written
 
-    def _nearest(self, path: Path) -> Spot:
-        while path and path not in self.spots:
-            path = path[:-1]
+    def _spot(self, path: Path) -> Spot:
         return self.spots.get(path, Spot((1, 1)))
 
 
@@ -96,7 +94,9 @@ def read_documents(text: str, file: str) -> tuple[list[Document], list[Problem]]
             documents.append(Document(file, number, value, reading.spots, tuple(reading.problems)))
     except _TooMuch as error:
         problems.append(Problem(str(error), file=file))
-    except yaml.YAMLError as error:
+    except yaml.reader.ReaderError as error:
+        problems.append(_unprintable_problem(error, text, file))
+    except yaml.MarkedYAMLError as error:
         problems.append(_syntax_problem(error, text, file))
     except (ValueError, OverflowError):
         # "\UFFFFFFFF": the YAML reader does not look before it makes a character of it.
@@ -115,6 +115,7 @@ class _Composer(yaml.SafeLoader):
         super().__init__(text)
         self._depth = 0
         self._aliases = 0
+        self._values = 0
 
     def resolve(self, kind: type[yaml.Node], value: object, implicit: object) -> str:
         if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
@@ -129,6 +130,9 @@ class _Composer(yaml.SafeLoader):
             raise _syntax_error(f"more than {MAX_ALIASES} aliases", mark)
         if self._depth >= MAX_DEPTH:
             raise _syntax_error(f"nested deeper than {MAX_DEPTH} levels", mark)
+        self._values = self._values + 1 if self._depth else 1
+        if self._values > MAX_VALUES:
+            raise _syntax_error(f"more than {MAX_VALUES} values in a document", mark)
         self._depth += 1
         node = super().compose_node(parent, index)  # type: ignore[arg-type]
         self._depth -= 1
@@ -215,18 +219,14 @@ def _syntax_error(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(None, None, problem, mark)
 
 
-def _syntax_problem(error: yaml.YAMLError, text: str, file: str) -> Problem:
-    if isinstance(error, yaml.MarkedYAMLError):
-        return _marked_problem(error, text, file)
-    if isinstance(error, yaml.reader.ReaderError):
-        lines = _LINE_END.split(text[: error.position])
-        code = ord(text[error.position])
-        place = (len(lines), len(lines[-1]) + 1)
-        return Problem(f"contains the unprintable character U+{code:04X}", "", file, *place)
-    return Problem("not valid YAML", file=file)
+def _unprintable_problem(error: yaml.reader.ReaderError, text: str, file: str) -> Problem:
+    lines = _LINE_END.split(text[: error.position])
+    code = ord(text[error.position])
+    place = (len(lines), len(lines[-1]) + 1)
+    return Problem(f"contains the unprintable character U+{code:04X}", "", file, *place)
 
 
-def _marked_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
+def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     what = error.problem or error.context or "syntax error"
     while_doing = f" ({error.context})" if error.problem and error.context else ""
