@@ -154,9 +154,9 @@ def azure_text(code: str, message: str) -> str:
 
 
 def names_text(instance_ids: Sequence[str]) -> str:
-    """Return `instance 5` or `instances 0, 5`; of very many the first ones and the number."""
-    named = [one_line(one) for one in instance_ids[:NAMED_IN_A_LINE]]
-    hidden = len(instance_ids) - len(named)
-    more = f" and {hidden} more" if hidden else ""
-    noun = "instance" if len(instance_ids) == 1 else "instances"
-    return f"{noun} {', '.join(named)}{more}"
+    """Return `instance 5`, `instances 0, 5`, or `40 instances (0, 5, 10, ...)`."""
+    names = [one_line(one) for one in instance_ids[:NAMED_IN_A_LINE]]
+    if len(names) == len(instance_ids):
+        noun = "instance" if len(names) == 1 else "instances"
+        return f"{noun} {', '.join(names)}"
+    return f"{len(instance_ids)} instances ({', '.join(names[:4])}, ...)"

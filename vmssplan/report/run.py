@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Phase
 from vmssplan.errors import ExitCode
-from vmssplan.report.happening import Weight, azure_text, happening
+from vmssplan.report.happening import Happening, Weight, azure_text, happening, names_text
 from vmssplan.report.paint import Paint, Tone
 from vmssplan.report.steps import place_text
 from vmssplan.report.wording import one_line
 from vmssplan.rollout import Disposition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vmssplan.engine import Event, RunState
     from vmssplan.rollout import Rollout
@@ -66,17 +67,32 @@ def event_line(event: Event, rollout: Rollout) -> str | None:
     Nothing that a reader would look for is a detail: those are the intents, receipts and first
     signs of health between the lines that tell the result.
     """
-    told = happening(event, rollout)
-    if told.weight is Weight.DETAIL:
-        return None
+    return next(iter(event_lines([event], rollout)), None)
+
+
+def event_lines(events: Iterable[Event], rollout: Rollout) -> list[str]:
+    """Return the lines of several Events; what befell instances alike at one time is one line."""
+    told = [(f"{event.at:%H:%M:%S}", happening(event, rollout)) for event in events]
+    shown = [(at, one) for at, one in told if one.weight is not Weight.DETAIL]
     total = len(rollout.steps)
     column = len(f"step {total}/{total}")
-    step = "" if told.step is None else f"step {told.step}/{total}"
-    where = ""
-    if told.instance is not None:
-        batch = "" if told.batch is None else f"batch {told.batch}  "
-        where = f"{batch}instance {one_line(told.instance)}: "
-    return f"{event.at:%H:%M:%S}  {step:<{column}}  {where}{told.text}"
+    lines = []
+    for (at, is_instance, batch, text), alike in groupby(shown, key=_sameness):
+        members = [one for _, one in alike]
+        if is_instance:
+            portion = "" if batch is None else f"batch {batch}  "
+            names = names_text([one.instance or "" for one in members])
+            lines.append(f"{at}  {'':<{column}}  {portion}{names}: {text}")
+            continue
+        for one in members:
+            step = "" if one.step is None else f"step {one.step}/{total}"
+            lines.append(f"{at}  {step:<{column}}  {text}")
+    return lines
+
+
+def _sameness(told: tuple[str, Happening]) -> tuple[str, bool, int | None, str]:
+    at, one = told
+    return at, one.instance is not None, one.batch, one.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import Event, Phase, RunState, replay
 from vmssplan.errors import ExitCode
 from vmssplan.report.paint import Paint, Tone
-from vmssplan.report.run import Recap, event_line, outcome_text
+from vmssplan.report.run import Recap, event_lines, outcome_text
 from vmssplan.report.steps import step_title
 from vmssplan.report.wording import beginning, columns, one_line, wrapped
 from vmssplan.rollout import Rollout, digest
@@ -90,7 +90,7 @@ def run_text(record: RunRecord, *, paint: Paint, width: int) -> str:
     for name, value in rows.items():
         head += wrapped(value, width, f"  {name:<9}  ", " " * 13)
     head.append(f"  digest     {digest(rollout)}")
-    shown = [line for event in record.events if (line := event_line(event, rollout))]
+    shown = event_lines(record.events, rollout)
     last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
     is_over = state.outcome is not None or not record.is_held
     recap = f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"
@@ -128,8 +128,8 @@ def _is_complete(state: RunState) -> bool:
 
 
 def _last_line(record: RunRecord) -> str:
-    lines = (event_line(event, record.rollout) for event in reversed(record.events))
-    return " ".join(next((line for line in lines if line), "").split())
+    lines = event_lines(record.events, record.rollout)
+    return " ".join(lines[-1].split()) if lines else ""
 
 
 def _step_text(rollout: Rollout, state: RunState) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vmssplan.rollout import UpgradeWindow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
     from vmssplan.rollout import Rollout
 
 _NARROWEST = 20
+_GRAINS = ((7_200, 600), (600, 60), (120, 30))
+"""An estimate of at least so many seconds is told in steps of so many."""
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:
@@ -34,6 +36,13 @@ def span_text(span: timedelta) -> str:
     major, *minor = parts[first : first + 2]
     rest = "".join(f"{amount}{unit}" for amount, unit in minor if amount)
     return f"{major[0]}{major[1]}{rest}"
+
+
+def roughly(span: timedelta) -> str:
+    """Return the span as an estimate may claim to know it: no seconds in minutes, and so on."""
+    seconds = span.total_seconds()
+    grain = next((grain for limit, grain in _GRAINS if seconds >= limit), 5)
+    return span_text(timedelta(seconds=round(seconds / grain) * grain))
 
 
 def one_line(text: str) -> str:

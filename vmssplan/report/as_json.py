@@ -1,0 +1,137 @@
+"""Rollouts, Runs and Events for machines: JSON with camelCase keys, and a stream of JSON lines.
+
+The stream has the keys of Terraform's (`@level`, `@message`, `@timestamp`, `type`), so that a
+viewer of those logs shows ours; ours come beside them. Consumers skip types they do not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+
+from vmssplan.documents import canonical_json, readable_json, to_document
+from vmssplan.engine import Event, Phase
+from vmssplan.engine import events as ev
+from vmssplan.report.happening import Weight, happening
+from vmssplan.report.run import Recap
+from vmssplan.report.status import state_word
+from vmssplan.rollout import digest, rollout_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from vmssplan.engine import RunState
+    from vmssplan.report.status import RunRecord
+    from vmssplan.rollout import Rollout
+
+STREAM_VERSION = "1.0"
+_LEVELS = {
+    Weight.DETAIL: "debug",
+    Weight.INFO: "info",
+    Weight.WARNING: "warn",
+    Weight.ERROR: "error",
+}
+_TYPES: dict[type, str] = {
+    ev.RunStarted: "apply_start",
+    ev.RunResumed: "resumed",
+    ev.StepStarted: "step_start",
+    ev.StepCompleted: "step_complete",
+    ev.ModelWriteIntended: "request",
+    ev.UpgradeIntended: "request",
+    ev.OperationAccepted: "request",
+    ev.RequestDeferred: "deferred",
+    ev.RequestRefused: "request",
+    ev.OutcomeLost: "request",
+    ev.OperationEnded: "request",
+    ev.InstanceUpgraded: "instance_state",
+    ev.InstanceNotStarted: "instance_state",
+    ev.InstanceSkipped: "instance_state",
+    ev.InstanceBecameHealthy: "instance_state",
+    ev.InstanceBecameUnhealthy: "instance_state",
+    ev.InstanceReady: "instance_state",
+    ev.InstanceFailed: "instance_state",
+    ev.FloorReached: "budget",
+    ev.CancelRequested: "cancelling",
+    ev.RunHalted: "halted",
+    ev.RunCompleted: "apply_complete",
+}
+
+
+def rollout_json(rollout: Rollout, *, tool: str) -> str:
+    """Return the saved form of the Rollout (`schemas/rollout.v1.schema.json`)."""
+    return readable_json(rollout_document(rollout, tool=tool))
+
+
+def status_json(records: Sequence[RunRecord]) -> str:
+    """Return the Runs, in the order given."""
+    return readable_json({"runs": [_run_document(record) for record in records]})
+
+
+def outcome_json(rollout: Rollout, state: RunState, run: str) -> str:
+    """Return how the Run ended: the counters of the recap, and each failure in Azure's words."""
+    return readable_json(_outcome_document(rollout, state, run))
+
+
+def version_json(tool: str, at: datetime) -> str:
+    """Return the first line of a stream: who writes it, in which version of the format."""
+    document = {
+        "@level": "info",
+        "@message": tool,
+        "@timestamp": _timestamp(at),
+        "type": "version",
+        "ui": STREAM_VERSION,
+    }
+    return canonical_json(document)
+
+
+def event_json(event: Event, run: str, rollout: Rollout) -> str:
+    """Return one line of the stream; every Event has one, also those no text log shows."""
+    told = happening(event, rollout)
+    document: dict[str, Any] = {
+        "@level": _LEVELS[told.weight],
+        "@message": told.text if told.instance is None else f"{told.instance}: {told.text}",
+        "@timestamp": _timestamp(event.at),
+        "type": _TYPES[type(event)],
+        "run": run,
+        "plan": rollout.plan,
+        "scaleSet": rollout.target.resource_id,
+        "steps": len(rollout.steps),
+        "event": to_document(event, Event),
+    }
+    places = {"step": told.step, "batch": told.batch, "instance": told.instance}
+    document.update({name: value for name, value in places.items() if value is not None})
+    return canonical_json(document)
+
+
+def _run_document(record: RunRecord) -> dict[str, Any]:
+    state = record.state
+    last = record.events[-1] if record.events else None
+    return {
+        **_outcome_document(record.rollout, state, record.run),
+        "state": state_word(state, is_held=record.is_held),
+        "digest": digest(record.rollout),
+        "started": _timestamp(record.started) if record.started else None,
+        "lastEvent": to_document(last, Event) if last else None,
+        "instances": {phase.value: list(state.ids(phase)) for phase in Phase},
+    }
+
+
+def _outcome_document(rollout: Rollout, state: RunState, run: str) -> dict[str, Any]:
+    outcome = state.outcome
+    return {
+        "run": run,
+        "plan": rollout.plan,
+        "scaleSet": rollout.target.resource_id,
+        "exitCode": int(outcome.exit_code) if outcome else None,
+        "reason": outcome.reason if outcome else None,
+        "step": state.step,
+        "steps": len(rollout.steps),
+        "recap": asdict(Recap.of(rollout, state)),
+        "failures": [to_document(failure) for failure in state.failures],
+    }
+
+
+def _timestamp(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,168 @@
+"""The screen while apply runs: where it is, the heat map, availability, time, and what happened.
+
+A function of the state and the time, so a frame can be tested like any other text. It fits the
+width and height it is given, from 80 by 24 upwards, and neither wraps nor scrolls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmssplan.engine import Phase
+from vmssplan.report.grid import grid_lines, legend_lines
+from vmssplan.report.heatmap import Symbols, heat_map
+from vmssplan.report.pace import remaining
+from vmssplan.report.paint import Tone
+from vmssplan.report.run import headline
+from vmssplan.report.segments import Line, Segment, cropped, length, line, rich_text
+from vmssplan.report.steps import batch_of_step, step_title
+from vmssplan.report.wording import counted, one_line, portions_text, roughly, span_text
+from vmssplan.rollout import UpgradeWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from rich.text import Text
+
+    from vmssplan.engine import RunState
+    from vmssplan.model import ScaleSet
+    from vmssplan.rollout import Rollout
+
+LEAST_EVENTS, MOST_EVENTS = 3, 12
+_BAR = 40
+UNICODE = Symbols.unicode()
+
+
+def live_view(
+    rollout: Rollout,
+    scale_set: ScaleSet | None,
+    state: RunState,
+    now: datetime,
+    started_at: datetime,
+    width: int,
+    height: int,
+    recent: Sequence[str] = (),
+    symbols: Symbols = UNICODE,
+) -> Text:
+    """Return the frame for rich. `recent` are event lines, oldest first."""
+    return rich_text(
+        live_lines(rollout, scale_set, state, now, started_at, width, height, recent, symbols)
+    )
+
+
+def live_lines(
+    rollout: Rollout,
+    scale_set: ScaleSet | None,
+    state: RunState,
+    now: datetime,
+    started_at: datetime,
+    width: int,
+    height: int,
+    recent: Sequence[str] = (),
+    symbols: Symbols = UNICODE,
+) -> list[Line]:
+    """Return the frame: at most `height` lines of at most `width`."""
+    heat = heat_map(rollout, state, scale_set)
+    head = [
+        _title(rollout, state, width),
+        _activity(rollout, state),
+        (),
+        _bar(rollout, state, symbols),
+        _figures(rollout, scale_set, state, now, started_at),
+    ]
+    legend = legend_lines(heat, symbols, width)
+    events = min(LEAST_EVENTS, len(recent))
+    room = height - len(head) - len(legend) - 2 - (events + 1 if events else 0)
+    grid = grid_lines(heat, symbols, width, max(1, room))
+    shown = min(len(recent), MOST_EVENTS, max(events, room - len(grid) + events))
+    last = [line(Segment(one, Tone.QUIET)) for one in recent[len(recent) - shown :]]
+    body = [*head, (), *grid, (), *legend, *([(), *last] if last else [])]
+    return [cropped(one, width) for one in body[:height]]
+
+
+def _title(rollout: Rollout, state: RunState, width: int) -> Line:
+    """Name the Run at the left, and count steps and batches at the right."""
+    left = line(
+        Segment(one_line(state.run or rollout.plan), Tone.HEADING),
+        f"  {one_line(str(rollout.target))}",
+    )
+    steps = f"step {state.step}/{len(rollout.steps)}"
+    batch = batch_of_step(rollout, state.step)
+    is_window = any(isinstance(step, UpgradeWindow) for step in rollout.steps)
+    portion = portions_text(rollout) if is_window else f"batch {batch or 0}/{rollout.batch_count}"
+    right = f"{steps}  {portion}"
+    space = max(2, width - length(left) - len(right))
+    return (*left, Segment(" " * space), Segment(right, Tone.HEADING))
+
+
+def _activity(rollout: Rollout, state: RunState) -> Line:
+    """Say what is going on: how it ended, what holds it up, or the step."""
+    if state.outcome is not None:
+        return line(headline(rollout, state))
+    if state.cancel_requested:
+        return line(Segment("Cancelling: what is in flight is finished first", Tone.WARNING))
+    if state.deferral is not None:
+        last = state.deferral.last
+        text = f"Put off until {last.until:%H:%M:%S}, {last.reason}: {one_line(last.code)}"
+        return line(Segment(text, Tone.WARNING))
+    if state.step == 0:
+        return line("Starting")
+    return line(step_title(rollout, rollout.steps[state.step - 1]))
+
+
+def _bar(rollout: Rollout, state: RunState, symbols: Symbols) -> Line:
+    total = len(state.progress)
+    if not total:
+        return line(f"no instance to {rollout.method}")
+    counts = state.counts()
+    ready, failed = counts[Phase.READY], counts[Phase.FAILED]
+    moving = counts[Phase.OPERATING] + counts[Phase.AWAITING]
+    parts = ((ready, Tone.GOOD), (failed, Tone.BAD), (moving, Tone.ACTIVE))
+    pieces: list[Segment] = []
+    drawn, so_far = 0, 0
+    for count, tone in parts:
+        so_far += count
+        size = so_far * _BAR // total - drawn
+        drawn += size
+        pieces.append(Segment(symbols.full * size, tone))
+    pieces.append(Segment(symbols.empty * (_BAR - drawn), Tone.QUIET))
+    said = f"  {ready} of {counted(total, 'instance')} ready"
+    pieces.append(Segment(said))
+    if failed:
+        pieces.append(Segment(f", {failed} failed", Tone.BAD))
+    return tuple(pieces)
+
+
+def _figures(
+    rollout: Rollout,
+    scale_set: ScaleSet | None,
+    state: RunState,
+    now: datetime,
+    started_at: datetime,
+) -> Line:
+    """Show what serves beside the floor, and the time gone beside the time to go."""
+    bounds = rollout.bounds
+    serving = _in_service(rollout, scale_set, state)
+    tone = Tone.BAD if serving < bounds.floor else Tone.GOOD
+    pieces = [
+        Segment("in service "),
+        Segment(f"{serving} of {bounds.total}", tone),
+        Segment(f", floor {bounds.floor}   elapsed {span_text(now - started_at)}"),
+    ]
+    left = None if state.outcome else remaining(rollout, state, now, started_at)
+    if left is not None:
+        pieces.append(Segment(f", about {roughly(left)} left"))
+    return tuple(pieces)
+
+
+def _in_service(rollout: Rollout, scale_set: ScaleSet | None, state: RunState) -> int:
+    """Count what serves; what is being operated on does not, even if the last look is older."""
+    if scale_set is None:
+        return rollout.bounds.in_service
+    operated = set(state.ids(Phase.OPERATING))
+    return sum(
+        one.is_in_service(rollout.health.source)
+        for one in scale_set.instances
+        if one.instance_id not in operated
+    )

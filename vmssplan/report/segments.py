@@ -1,0 +1,88 @@
+"""Lines of toned pieces: what a screen shows, before anybody knows what it is painted with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmssplan.report.paint import Tone
+from vmssplan.report.wording import beginning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from rich.text import Text
+
+    from vmssplan.report.paint import Paint
+
+_STYLES: Mapping[Tone, str] = {
+    Tone.HEADING: "bold",
+    Tone.QUIET: "dim",
+    Tone.CHANGE: "yellow",
+    Tone.ADD: "green",
+    Tone.REMOVE: "red",
+    Tone.GOOD: "green",
+    Tone.BAD: "bold red",
+    Tone.WARNING: "yellow",
+    Tone.ACTIVE: "cyan",
+    Tone.WAITING: "blue",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of one line; None means no tone."""
+
+    text: str
+    tone: Tone | None = None
+
+
+Line = tuple[Segment, ...]
+
+
+def line(*pieces: str | Segment) -> Line:
+    """Return a line of these pieces; a plain string has no tone."""
+    return tuple(Segment(piece) if isinstance(piece, str) else piece for piece in pieces)
+
+
+def length(pieces: Iterable[Segment]) -> int:
+    """Return how wide the line is."""
+    return sum(len(piece.text) for piece in pieces)
+
+
+def cropped(pieces: Line, width: int) -> Line:
+    """Return the line, cut at the width with dots where something is missing."""
+    if length(pieces) <= width:
+        return pieces
+    kept: list[Segment] = []
+    room = width
+    for piece in pieces:
+        if room <= 0:
+            break
+        is_last = length(pieces[len(kept) :]) > room and len(piece.text) + 3 > room
+        text = beginning(piece.text + "   ", room) if is_last else piece.text
+        kept.append(Segment(text[:room], piece.tone))
+        room -= len(text)
+    return tuple(kept)
+
+
+def painted(lines: Sequence[Line], paint: Paint) -> str:
+    """Return the lines as text, without spaces at their ends."""
+    return "".join(
+        "".join(paint(one.text, one.tone) if one.tone else one.text for one in pieces).rstrip()
+        + "\n"
+        for pieces in lines
+    )
+
+
+def rich_text(lines: Sequence[Line]) -> Text:
+    """Return the lines for rich, which neither wraps nor scrolls them."""
+    from rich.text import Text  # noqa: PLC0415 - only a live view needs rich
+
+    text = Text(no_wrap=True, overflow="crop", end="")
+    for number, pieces in enumerate(lines):
+        if number:
+            text.append("\n")
+        for piece in pieces:
+            text.append(piece.text, _STYLES[piece.tone] if piece.tone else None)
+    return text
