@@ -1,6 +1,6 @@
-"""Rollouts, Runs and Events for machines: JSON with camelCase keys, and a stream of JSON lines.
+"""Rollouts, Runs and Events for machines: documents with camelCase keys, ready to be JSON.
 
-The stream has the keys of Terraform's (`@level`, `@message`, `@timestamp`, `type`), so that a
+A stream is one Event a line. It has the keys of Terraform's (`@level`, `@message`, `@timestamp`, `type`), so that a
 viewer of those logs shows ours; ours come beside them. Consumers skip types they do not know.
 """
 
@@ -10,7 +10,8 @@ from dataclasses import asdict
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
-from vmssplan.documents import canonical_json, readable_json, to_document
+from vmssplan import __version__
+from vmssplan.documents import to_document
 from vmssplan.engine import Event, Phase
 from vmssplan.engine import events as ev
 from vmssplan.report.happening import Weight, happening
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from vmssplan.report.status import RunRecord
     from vmssplan.rollout import Rollout
 
+Document = dict[str, Any]
+TOOL = f"vmssplan {__version__}"
 STREAM_VERSION = "1.0"
 _LEVELS = {
     Weight.DETAIL: "debug",
@@ -59,37 +62,47 @@ _TYPES: dict[type, str] = {
 }
 
 
-def rollout_json(rollout: Rollout, *, tool: str) -> str:
+def rollout_json(rollout: Rollout) -> Document:
     """Return the saved form of the Rollout (`schemas/rollout.v1.schema.json`)."""
-    return readable_json(rollout_document(rollout, tool=tool))
+    return rollout_document(rollout, tool=TOOL)
 
 
-def status_json(records: Sequence[RunRecord]) -> str:
+def status_json(records: Sequence[RunRecord]) -> Document:
     """Return the Runs, in the order given."""
-    return readable_json({"runs": [_run_document(record) for record in records]})
+    return {"runs": [_run_document(record) for record in records]}
 
 
-def outcome_json(rollout: Rollout, state: RunState, run: str) -> str:
+def outcome_json(rollout: Rollout, state: RunState, run: str) -> Document:
     """Return how the Run ended: the counters of the recap, and each failure in Azure's words."""
-    return readable_json(_outcome_document(rollout, state, run))
+    outcome = state.outcome
+    return {
+        "run": run,
+        "plan": rollout.plan,
+        "scaleSet": rollout.target.resource_id,
+        "exitCode": int(outcome.exit_code) if outcome else None,
+        "reason": outcome.reason if outcome else None,
+        "step": state.step,
+        "steps": len(rollout.steps),
+        "recap": asdict(Recap.of(rollout, state)),
+        "failures": [to_document(failure) for failure in state.failures],
+    }
 
 
-def version_json(tool: str, at: datetime) -> str:
+def version_json(at: datetime) -> Document:
     """Return the first line of a stream: who writes it, in which version of the format."""
-    document = {
+    return {
         "@level": "info",
-        "@message": tool,
+        "@message": TOOL,
         "@timestamp": _timestamp(at),
         "type": "version",
         "ui": STREAM_VERSION,
     }
-    return canonical_json(document)
 
 
-def event_json(event: Event, run: str, rollout: Rollout) -> str:
+def event_json(event: Event, run: str, rollout: Rollout) -> Document:
     """Return one line of the stream; every Event has one, also those no text log shows."""
     told = happening(event, rollout)
-    document: dict[str, Any] = {
+    document: Document = {
         "@level": _LEVELS[told.weight],
         "@message": told.text if told.instance is None else f"{told.instance}: {told.text}",
         "@timestamp": _timestamp(event.at),
@@ -102,34 +115,19 @@ def event_json(event: Event, run: str, rollout: Rollout) -> str:
     }
     places = {"step": told.step, "batch": told.batch, "instance": told.instance}
     document.update({name: value for name, value in places.items() if value is not None})
-    return canonical_json(document)
+    return document
 
 
-def _run_document(record: RunRecord) -> dict[str, Any]:
+def _run_document(record: RunRecord) -> Document:
     state = record.state
     last = record.events[-1] if record.events else None
     return {
-        **_outcome_document(record.rollout, state, record.run),
+        **outcome_json(record.rollout, state, record.run),
         "state": state_word(state, is_held=record.is_held),
         "digest": digest(record.rollout),
         "started": _timestamp(record.started) if record.started else None,
         "lastEvent": to_document(last, Event) if last else None,
         "instances": {phase.value: list(state.ids(phase)) for phase in Phase},
-    }
-
-
-def _outcome_document(rollout: Rollout, state: RunState, run: str) -> dict[str, Any]:
-    outcome = state.outcome
-    return {
-        "run": run,
-        "plan": rollout.plan,
-        "scaleSet": rollout.target.resource_id,
-        "exitCode": int(outcome.exit_code) if outcome else None,
-        "reason": outcome.reason if outcome else None,
-        "step": state.step,
-        "steps": len(rollout.steps),
-        "recap": asdict(Recap.of(rollout, state)),
-        "failures": [to_document(failure) for failure in state.failures],
     }
 
 

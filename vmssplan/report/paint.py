@@ -60,3 +60,6 @@ class Paint:
         """Return the text in its tone."""
         code = self.codes.get(tone)
         return f"{code}{text}{_RESET}" if code and text else text
+
+
+PLAIN = Paint.plain()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import Phase
 from vmssplan.errors import ExitCode
 from vmssplan.report.happening import Happening, Weight, azure_text, happening, names_text
-from vmssplan.report.paint import Paint, Tone
+from vmssplan.report.paint import PLAIN, Paint, Tone
 from vmssplan.report.steps import place_text
 from vmssplan.report.wording import one_line
 from vmssplan.rollout import Disposition
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from vmssplan.engine import Event, RunState
     from vmssplan.rollout import Rollout
-
-PLAIN = Paint.plain()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmssplan.engine import Event, Phase, RunState, replay
 from vmssplan.errors import ExitCode
-from vmssplan.report.paint import Paint, Tone
+from vmssplan.report.paint import PLAIN, Paint, Tone
 from vmssplan.report.run import Recap, event_lines, outcome_text
 from vmssplan.report.steps import step_title
 from vmssplan.report.wording import beginning, columns, one_line, wrapped
@@ -54,7 +54,7 @@ def state_word(state: RunState, *, is_held: bool) -> str:
     return _OUTCOMES.get(code, f"halted (exit {int(code)})")
 
 
-def status_text(records: Sequence[RunRecord], *, paint: Paint, width: int) -> str:
+def status_text(records: Sequence[RunRecord], *, paint: Paint = PLAIN, width: int = 100) -> str:
     """Return the table of Runs, in the order given, each with its last line below."""
     if not records:
         return "No Runs yet. `vmssplan apply` starts one.\n"
@@ -76,7 +76,7 @@ def status_text(records: Sequence[RunRecord], *, paint: Paint, width: int) -> st
     return "\n".join(lines) + "\n"
 
 
-def run_text(record: RunRecord, *, paint: Paint, width: int) -> str:
+def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> str:
     """Return one Run in detail: how far it is, its instances by state, and what happened last."""
     rollout, state = record.rollout, record.state
     started = f"{record.started:%Y-%m-%d %H:%M:%S} UTC" if record.started else "not yet"
