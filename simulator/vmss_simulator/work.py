@@ -52,6 +52,11 @@ _DOWN = (PowerState.STOPPED, PowerState.DEALLOCATED)
 _STARTED = {"upgrade": "upgradeStarted", "reimage": "reimageStarted", "create": "createStarted"}
 
 
+def _is_off_on_purpose(instance: Instance) -> bool:
+    """Tell whether somebody switched it off; one that failed halfway is to be started again."""
+    return instance.power in _DOWN and instance.provisioning is not ProvisioningState.FAILED
+
+
 def current_target(state: State, scale_set: ScaleSet) -> Target:
     """Return the set's model as it would be applied now; ArmError when its image is gone."""
     body = scale_set.body
@@ -80,7 +85,7 @@ def begin_work(
         instance_id=instance.instance_id,
         verb=verb,
         target=target,
-        power_after=instance.power if instance.power in _DOWN else PowerState.RUNNING,
+        power_after=instance.power if _is_off_on_purpose(instance) else PowerState.RUNNING,
     )
     for rule, effect in effects:
         work = _affected(work, effect)

@@ -106,7 +106,7 @@ async def _apply(
 
     state = LocalState(connection.state_dir)
     async with open_session(connection, console) as session:
-        rollout = await _rollout(path, session, console, show=not as_json)
+        rollout = await _rollout(path, session, console, ask=ask, as_json=as_json)
         if not rollout.has_changes:
             return ExitCode.SUCCESS
         await _check_live(rollout, session, is_resuming=False)
@@ -148,8 +148,10 @@ async def _resume(
             )
 
 
-async def _rollout(path: Path, session: Session, console: Console, *, show: bool) -> Rollout:
-    """Load a saved Rollout or compute one from a Plan, and print it."""
+async def _rollout(
+    path: Path, session: Session, console: Console, *, ask: bool, as_json: bool
+) -> Rollout:
+    """Load a saved Rollout or compute one from a Plan; print what nobody has seen yet."""
     from vmssplan.cli.planning import compute, single_plan
     from vmssplan.report.text import rollout_text
     from vmssplan.stores.local import load_rollout
@@ -158,7 +160,8 @@ async def _rollout(path: Path, session: Session, console: Console, *, show: bool
         rollout = load_rollout(path)
     else:
         rollout = await compute(single_plan(path), session.backend, console)
-    if show:
+    is_new = ask or path.suffix != ".json"
+    if is_new and not as_json:
         console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
     return rollout
 
@@ -248,7 +251,7 @@ async def _execute(
 
         console.out(canonical_json(outcome_json(rollout, ended, run)))
     else:
-        console.out(outcome_text(rollout, ended, run, arguments=connection.arguments()))
+        console.out(outcome_text(rollout, ended, run, paint=console.paint()))
     return ended.outcome.exit_code if ended.outcome else ExitCode.BUG
 
 
