@@ -1,7 +1,7 @@
 """Rollouts, Runs and Events for machines: documents with camelCase keys, ready to be JSON.
 
-A stream is one Event a line. It has the keys of Terraform's (`@level`, `@message`, `@timestamp`, `type`), so that a
-viewer of those logs shows ours; ours come beside them. Consumers skip types they do not know.
+A stream is one Event a line. It has the keys of Terraform's (`@level`, `@message`, `@timestamp`,
+`type`), so that a viewer of those logs shows ours; our keys come beside them.
 """
 
 from __future__ import annotations

@@ -24,13 +24,8 @@ _COUNT_WIDTH = 8
 
 def grid_lines(heat: HeatMap, symbols: Symbols, width: int, height: int) -> list[Line]:
     """Return at most `height` lines of at most `width`; the last resort is one line of counts."""
-    drawings = (
-        _named(heat, symbols, width),
-        _marked(heat, symbols, width),
-        _counted(heat, symbols, width),
-        _streamed(heat, symbols, width),
-    )
-    for lines in drawings:
+    for draw in (_named, _marked, _counted, _streamed):
+        lines = draw(heat, symbols, width)
         if lines and len(lines) <= height and all(length(one) <= width for one in lines):
             return lines
     return [cropped(_counts(heat.counts(), symbols, width), width)][:height]
