@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from vmss_simulator import admin
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vmss_simulator.world import World
 
 _LONGEST_LOG = 200_000
-_NO_DELAY = timedelta(0)
 
 
 class VirtualClock(Protocol):
@@ -91,8 +90,9 @@ class Door:
     ) -> Response:
         """Answer one request; `path` and `query` as sent, header names in lower case.
 
-        Never raises for anything a client can send. A reply that comes late takes virtual time
-        here, unless virtual time follows the wall clock: then whoever sends it has to wait.
+        Never raises for anything a client can send. Whoever sends a reply that is to come late
+        waits by the wall clock; time that stands still is not moved by it, so that what happens
+        next is the same at every door.
         """
         self.catch_up()
         request = Request(method, path, query, headers or {}, body)
@@ -103,8 +103,6 @@ class Door:
         at = self.world.now
         response = handle(self.world, request, self.settings, self._memo)
         self._log(at, request, response)
-        if self.is_manual and response.delay > _NO_DELAY:
-            self.advance(self.world.now + response.delay)
         return response
 
     def _log(self, at: datetime, request: Request, response: Response) -> None:

@@ -11,6 +11,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmss_simulator.door import Door
-
+from vmss_simulator.faults import DelayReply, FaultRule
+from vmss_simulator.randomness import Latency
 
 ROOT = Path(__file__).parents[2]
 SETTLED = START + timedelta(hours=2)
@@ -188,6 +190,18 @@ def test_scaled_clock_moves_by_itself_and_is_not_advanced(tmp_path: Path) -> Non
     assert (first["mode"], first["speed"]) == ("scaled", 3600.0)
     assert SETTLED.isoformat() < first["now"] < second["now"]
     assert (status, answer["error"]["code"]) == (409, "ClockNotManual")
+
+
+def test_late_reply_is_waited_for_by_the_wall_clock(tmp_path: Path) -> None:
+    """With a speed, a reply that a fault delays comes that much virtual time later."""
+    latency = Latency(timedelta(seconds=360), timedelta(seconds=360))
+    world = small_world(faults=[FaultRule("slow", DelayReply(latency))])
+    with serving(make_door(world, speed=3600.0), folder=tmp_path) as running:
+        plain = Plain(running.endpoint)
+        path = f"{KEY.resource_id}?api-version=2026-04-01"
+        began = time.monotonic()
+        assert plain.ask("GET", path, authorization="Bearer x")[0] == 200
+        assert time.monotonic() - began >= 0.1
 
 
 def test_requests_and_events_are_told(plain: Plain) -> None:

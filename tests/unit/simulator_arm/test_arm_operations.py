@@ -421,7 +421,7 @@ def test_lost_reply_was_carried_out() -> None:
 
 
 def test_late_reply_says_by_how_much() -> None:
-    """A fault may delay a reply; the door then takes that much virtual time."""
+    """A fault may delay a reply; the answer says how long its sender has to wait."""
     latency = Latency(timedelta(seconds=40), timedelta(seconds=40))
     rule = FaultRule("slow", DelayReply(latency))
     response = ask(small_world(faults=[rule]))
