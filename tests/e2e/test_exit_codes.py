@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,7 +34,10 @@ seed: 3
 start: "2026-11-02T08:00:00Z"
 images:
   platform:
-    - {{publisher: Canonical, offer: ubuntu-server, sku: 22_04-lts-gen2, versions: ["{OLD}", "{NEW}"]}}
+    - publisher: Canonical
+      offer: ubuntu-server
+      sku: 22_04-lts-gen2
+      versions: ["{OLD}", "{NEW}"]
 scaleSets:
   - resourceGroup: myrg
     name: web
@@ -97,7 +102,7 @@ faults:
   - name: broken-once
     match: {operations: [upgrade], instanceIds: ["2"]}
     when: {times: 1}
-    effect: {operationFailed: {code: OSProvisioningTimedOut, message: "OS Provisioning did not finish."}}
+    effect: {operationFailed: {code: OSProvisioningTimedOut, message: "It did not finish."}}
 """,
     )
 
@@ -110,8 +115,8 @@ faults:
 
 
 def test_a_plan_the_floor_forbids_is_5(program: Program) -> None:
-    """minInService of everything leaves no room for any instance."""
-    text = WEB.read_text("utf-8").replace("{maxUnavailable: 20%", "{minInService: 100%")
+    """A minInService of everything leaves no room for any instance."""
+    text = WEB.read_text("utf-8").replace("maxUnavailable: 20%", "minInService: 100%")
     (program.folder / "p.yaml").write_text(text)
     assert text != WEB.read_text("utf-8")
 
@@ -137,7 +142,9 @@ def test_a_set_that_never_gets_room_above_its_floor_is_5(program: Program) -> No
     scenario = scenario_with(
         program, extra='    overrides: {"0": {health: unhealthy}, "1": {health: unhealthy}}'
     )
-    text = WEB.read_text("utf-8").replace("pauseTime", 'exclude: {instanceIds: ["0", "1"]}\n  pauseTime')
+    text = WEB.read_text("utf-8").replace(
+        "pauseTime", 'exclude: {instanceIds: ["0", "1"]}\n  pauseTime'
+    )
     (program.folder / "p.yaml").write_text(text)
 
     result = program.run("apply", "p.yaml", "--simulator", scenario, "--auto-approve")
@@ -259,9 +266,6 @@ def test_the_same_rollout_is_not_started_a_second_time(program: Program) -> None
 
 def test_version_needs_none_of_the_heavy_packages(program: Program) -> None:
     """The program starts without azure, deepdiff, jsonschema, yaml or rich."""
-    import subprocess
-    import sys
-
     code = (
         "import sys\n"
         "from vmssplan.cli import run\n"

@@ -17,9 +17,7 @@ WEB = PLANS / "web-jammy.yaml"
 
 
 @pytest.mark.parametrize("lines", [1, 2, 3, 4, 6, 7, 9, 13, 20, 27, 34, 48, 62])
-def test_a_killed_apply_goes_on_where_it_was(
-    program: Program, web: Simulator, lines: int
-) -> None:
+def test_a_killed_apply_goes_on_where_it_was(program: Program, web: Simulator, lines: int) -> None:
     """Killed once its journal has that many lines and resumed, every instance is upgraded once."""
     applying = program.start("apply", WEB, *web.arguments, "--auto-approve")
     program.wait_for(RUN, lines, applying)

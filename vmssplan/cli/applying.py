@@ -251,7 +251,10 @@ async def _execute(
 
         console.out(canonical_json(outcome_json(rollout, ended, run)))
     else:
-        console.out(outcome_text(rollout, ended, run, paint=console.paint()))
+        text = outcome_text(
+            rollout, ended, run, paint=console.paint(), options=connection.arguments()
+        )
+        console.out(f"\n{text}")
     return ended.outcome.exit_code if ended.outcome else ExitCode.BUG
 
 

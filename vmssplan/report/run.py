@@ -130,13 +130,15 @@ class Recap:
         )
 
 
-def outcome_text(rollout: Rollout, state: RunState, run: str, *, paint: Paint = PLAIN) -> str:
+def outcome_text(
+    rollout: Rollout, state: RunState, run: str, *, paint: Paint = PLAIN, options: str = ""
+) -> str:
     """Return how the Run ended, what failed, the recap, and what to run next."""
     parts = [
         [headline(rollout, state, paint)],
         list(_failures(state)),
         [f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"],
-        list(_next(state, run)),
+        list(_next(state, run, options)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -167,11 +169,11 @@ def _failures(state: RunState) -> Iterator[str]:
             yield f"Skipped instance {one_line(instance_id)}: {one_line(one.skip_reason)}"
 
 
-def _next(state: RunState, run: str) -> Iterator[str]:
+def _next(state: RunState, run: str, options: str) -> Iterator[str]:
     """Say what to do now, and what to type."""
     code = state.outcome.exit_code if state.outcome else ExitCode.CANCELLED
     if code is ExitCode.SUCCESS:
         return
     advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
     yield f"What next: {advice.text}"
-    yield from (f"  vmssplan {command.format(run=run)}" for command in advice.commands)
+    yield from (f"  vmssplan {command.format(run=run)}{options}" for command in advice.commands)
