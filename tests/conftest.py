@@ -1,8 +1,11 @@
-"""What holds for every test: hypothesis draws the same examples every time."""
+"""What holds for every test: hypothesis draws the same examples every time; golden files."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.golden import Golden
 
 settings.register_profile(
     "fixed",
@@ -12,3 +15,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `--update-golden` write the golden files anew."""
+    parser.addoption("--update-golden", action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Return what compares a text with its golden file."""
+    return Golden(update=bool(request.config.getoption("--update-golden")))

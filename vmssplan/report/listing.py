@@ -5,6 +5,7 @@ Every instance is named, whatever their number. The symbol says what becomes of 
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -77,35 +78,72 @@ def name_width(rollout: Rollout) -> int:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How instances are listed; `names` is the widest name, `in_order` that their order counts."""
+
+    width: int
+    indent: str
+    names: int
+    in_order: bool = False
+
+    @property
+    def room(self) -> int:
+        """What is left of a line after indent and symbol."""
+        return self.width - len(self.indent) - 4
+
+
 def instance_lines(
-    rollout: Rollout,
-    instances: Sequence[PlannedInstance],
-    paint: Paint,
-    width: int,
-    indent: str,
-    names: int,
+    rollout: Rollout, instances: Sequence[PlannedInstance], paint: Paint, layout: Layout
 ) -> Iterator[str]:
-    """Yield the lines that name these instances, in their order; `names` is the widest name."""
-    alike = groupby(instances, key=lambda one: (symbol_of(rollout, one), _alike(one)))
-    for (symbol, _), group in alike:
-        members = list(group)
-        mark = indent + " " * (3 - len(symbol)) + painted_symbol(symbol, paint) + " "
-        room = width - len(indent) - 4
-        if len(instances) <= ROW_LIMIT or len(members) == 1:
-            for one in members:
-                name = one_line(one.instance_id).ljust(names) + "  "
-                yield mark + name + _told(one, symbol, room - len(name))
+    """Yield the lines that name these instances."""
+    is_large = len(instances) > ROW_LIMIT
+    key = _all_but_fault_domain if is_large and layout.in_order else _all_told
+    if not layout.in_order:
+        instances = _alike_together(instances)
+    for _, alike in groupby(instances, key=key):
+        members = list(alike)
+        symbol = symbol_of(rollout, members[0])
+        mark = layout.indent + " " * (3 - len(symbol)) + painted_symbol(symbol, paint) + " "
+        if is_large and len(members) > 1:
+            yield from _block(members, symbol, mark, layout)
         else:
-            head = f"{counted(len(members), 'instance')}  "
-            yield mark + head + _told(members[0], symbol, room - len(head))
-            ids = [one_line(one.instance_id) for one in members]
-            yield from columns(ids, width, indent + " " * 6)
+            for one in members:
+                name = one_line(one.instance_id).ljust(layout.names) + "  "
+                yield mark + name + _told(one, symbol, layout.room - len(name))
 
 
-def _alike(one: PlannedInstance) -> tuple[object, ...]:
+def _alike_together(batch: Sequence[PlannedInstance]) -> list[PlannedInstance]:
+    """Bring instances of the same place together, where the order means nothing."""
+    first: dict[object, int] = {}
+    for position, one in enumerate(batch):
+        first.setdefault((one.update_domain, one.fault_domain, one.zone), position)
+    return sorted(batch, key=lambda one: first[(one.update_domain, one.fault_domain, one.zone)])
+
+
+def _all_told(one: PlannedInstance) -> tuple[object, ...]:
     """Return all that is told of an instance besides its name."""
-    where = (one.update_domain, one.fault_domain, one.zone)
-    return (*where, one.in_service, one.version, one.reason)
+    return (*_all_but_fault_domain(one), one.fault_domain)
+
+
+def _all_but_fault_domain(one: PlannedInstance) -> tuple[object, ...]:
+    return (one.update_domain, one.zone, one.in_service, one.version, one.reason)
+
+
+def _block(
+    members: Sequence[PlannedInstance], symbol: str, mark: str, layout: Layout
+) -> Iterator[str]:
+    """Say once what holds for all of them; a fault domain of its own goes beside each name."""
+    head = f"{counted(len(members), 'instance')}  "
+    common, names = members[0], [one_line(one.instance_id) for one in members]
+    if len({one.fault_domain for one in members}) > 1:
+        common = replace(common, fault_domain=None)
+        names = [
+            name if one.fault_domain is None else f"{name} (FD {one.fault_domain})"
+            for name, one in zip(names, members, strict=True)
+        ]
+    yield mark + head + _told(common, symbol, layout.room - len(head))
+    yield from columns(names, layout.width, layout.indent + " " * 6)
 
 
 def _told(one: PlannedInstance, symbol: str, width: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
+from vmssplan.diff import owned_fields
 from vmssplan.model import CommandProbe, HttpProbe, Method
 from vmssplan.report.wording import counted, one_line, span_text
 from vmssplan.rollout import (
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
 def step_title(rollout: Rollout, step: Step) -> str:
     """Return what the step does."""
     match step:
-        case SetModel(changes=changes, skip_reason=reason):
+        case SetModel(fields=fields, changes=changes, skip_reason=reason):
             if reason is not None:
-                return f"Set the model (skipped: {one_line(reason)})"
+                owned = _enumerated([f"model.{key}" for key in owned_fields(fields, fields)])
+                return f"Set {owned} (skipped: {one_line(reason)})"
             return f"Set {_enumerated([change.path for change in changes])}"
         case UpgradeBatch(instance_ids=ids, label=label):
             domain = f", {one_line(label)}" if label else ""

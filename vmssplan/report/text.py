@@ -1,8 +1,8 @@
 """A Rollout as text, for a terminal, a pull request or a log: everything apply will do.
 
 It reads like a Terraform plan: the legend first, then what changes, then every step with every
-instance by name, and at the end two fixed lines that scripts may look for. Those two and the
-digest are never broken; every other line keeps to the width.
+instance by name, and at the end two fixed lines that scripts may look for. Those two, the digest
+and the values of fields are never broken; every other line keeps to the width.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from vmssplan.report.listing import (
     CURRENT,
     REPLACED,
     SKIPPED,
+    Layout,
     instance_lines,
     name_width,
     painted_symbol,
@@ -38,11 +39,10 @@ from vmssplan.rollout import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
 
     from vmssplan.diff import Change
     from vmssplan.report.paint import Paint
-    from vmssplan.rollout import PlannedInstance, Rollout
+    from vmssplan.rollout import Rollout
 
 
 def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
@@ -153,18 +153,13 @@ def _model_changes(rollout: Rollout, paint: Paint, width: int) -> list[str]:
 
 
 def _change_lines(change: Change, paint: Paint, width: int) -> list[str]:
-    """Write a change on one line, or its values below it when they are long."""
+    """Write a change on one line, or its values below it, whole, when they are long."""
     before = "(not set)" if change.before is None else one_line(change.before)
     after = "(removed)" if change.after is None else one_line(change.after)
     head = f"  {painted_symbol(CHANGED, paint)} {change.path}:"
     if len(f"  ~ {change.path}: {before} -> {after}") <= width:
         return [f"{head} {before} -> {after}"]
-    indent = " " * 9
-    return [
-        head,
-        *wrapped(before, width, indent, indent),
-        *wrapped(after, width, " " * 6 + "-> ", indent),
-    ]
+    return [head, f"         {before}", f"      -> {after}"]
 
 
 def _steps(rollout: Rollout, paint: Paint, width: int) -> list[str]:
@@ -178,18 +173,9 @@ def _steps(rollout: Rollout, paint: Paint, width: int) -> list[str]:
         lines += wrapped(step_title(rollout, step), width, first, indent)
         if isinstance(step, UpgradeBatch | UpgradeWindow):
             chosen = [known[i] for i in step.instance_ids]
-            if isinstance(step, UpgradeBatch):
-                chosen = _alike_together(chosen)
-            lines += instance_lines(rollout, chosen, paint, width, indent, names)
+            layout = Layout(width, indent, names, in_order=isinstance(step, UpgradeWindow))
+            lines += instance_lines(rollout, chosen, paint, layout)
     return lines
-
-
-def _alike_together(batch: Sequence[PlannedInstance]) -> list[PlannedInstance]:
-    """Bring instances of the same place together; within a batch the order means nothing."""
-    first: dict[object, int] = {}
-    for position, one in enumerate(batch):
-        first.setdefault((one.update_domain, one.fault_domain, one.zone), position)
-    return sorted(batch, key=lambda one: first[(one.update_domain, one.fault_domain, one.zone)])
 
 
 def _left_alone(rollout: Rollout, paint: Paint, width: int) -> list[str]:
