@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from vmssplan.engine import Event
@@ -117,7 +117,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds a scale set, where, since when, for which Run."""
+    """Who holds a scale set, where, since when, for which Run ("" until that has a name)."""
 
     user: str
     host: str
@@ -129,6 +129,11 @@ class LockHolder:
 class Locks(Protocol):
     """One owner per scale set."""
 
-    def hold(self, target: ScaleSetId, holder: LockHolder) -> AbstractContextManager[None]:
-        """Hold the set while the context lasts; raises LockHeld, naming the other holder."""
+    def hold(
+        self, target: ScaleSetId, holder: LockHolder
+    ) -> AbstractContextManager[Callable[[str], None]]:
+        """Hold the set while the context lasts; raises LockHeld, naming the other holder.
+
+        Gives a function that tells others for which Run it is held, once that has a name.
+        """
         ...

@@ -136,7 +136,7 @@ class Simulator:
     def lowest_in_service(self) -> int:
         """Return the fewest instances in service at any moment since it was started."""
         events = self.ask("/events")["events"]
-        return min(e["data"]["inService"] for e in events if "inService" in e["data"])
+        return min(int(e["data"]["inService"]) for e in events if "inService" in e["data"])
 
 
 @contextmanager

@@ -114,10 +114,11 @@ async def _apply(
         if ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
             console.say("Nothing was changed.")
             return ExitCode.CANCELLED
-        with state.hold(rollout.target, _holder(session, "(starting)")):
+        with state.hold(rollout.target, _holder(session, "")) as held_for:
             # Asked again under the lock: a Run that held it may have changed the set.
             await _check_live(rollout, session, is_resuming=False)
             run = state.create_run(rollout)
+            held_for(run)
             opening = RunStarted(session.clock.now(), run, digest(rollout))
             begun = RunState.begin(rollout)
             return await _execute(

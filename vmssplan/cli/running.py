@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vmssplan.cli.connection import DEFAULT_STATE, NoColorOption, StateOption
 from vmssplan.cli.console import Console
 from vmssplan.errors import ExitCode
+
+if TYPE_CHECKING:
+    from vmssplan.report.status import RunRecord
+    from vmssplan.stores.local import LocalState
 
 
 def status(
@@ -26,17 +30,26 @@ def status(
     """
     from vmssplan.documents import readable_json
     from vmssplan.report.as_json import status_json
-    from vmssplan.report.run import RunRecord, run_text, status_text
+    from vmssplan.report.status import run_text, status_text
     from vmssplan.stores.local import LocalState
 
     console = Console(no_color=no_color)
     state = LocalState(state_dir)
     wanted = state.runs() if run is None else (run,)
-    records = [RunRecord(name, state.rollout(name), state.events(name)) for name in wanted]
+    records = [_record(state, name) for name in wanted]
     if as_json:
         console.out(readable_json(status_json(records)))
     elif run is not None:
-        console.out(run_text(records[0]))
+        console.out(run_text(records[0], paint=console.paint(), width=console.width))
     else:
-        console.out(status_text(records))
+        console.out(status_text(records, paint=console.paint(), width=console.width))
     return ExitCode.SUCCESS
+
+
+def _record(state: LocalState, run: str) -> RunRecord:
+    from vmssplan.report.status import RunRecord
+
+    rollout = state.rollout(run)
+    holder = state.holder(rollout.target)
+    is_held = holder is not None and holder.run == run
+    return RunRecord(run, rollout, state.events(run), is_held=is_held)

@@ -100,7 +100,7 @@ class Picture:
         self._draw(state, now)
 
     def _draw(self, state: RunState, now: datetime) -> None:
-        from vmssplan.report.heatmap import live_view
+        from vmssplan.report.live import live_view
 
         if self._seen is None:
             return

@@ -16,6 +16,7 @@ import json
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vmssplan import __version__
@@ -26,7 +27,7 @@ from vmssplan.ports import LockHolder
 from vmssplan.rollout import API_VERSION, Rollout, digest, rollout_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from vmssplan.model import ScaleSetId
@@ -81,8 +82,11 @@ class LocalState:
         return FileJournal(self._run_folder(run) / "journal.jsonl")
 
     @contextmanager
-    def hold(self, target: ScaleSetId, holder: LockHolder) -> Iterator[None]:
-        """Hold the scale set while the context lasts; raises LockHeld, naming the holder."""
+    def hold(self, target: ScaleSetId, holder: LockHolder) -> Iterator[Callable[[str], None]]:
+        """Hold the scale set while the context lasts; raises LockHeld, naming the holder.
+
+        Gives a function that tells others for which Run it is held, once that has a name.
+        """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only who applies needs it
 
         name = _lock_name(target)
@@ -94,24 +98,51 @@ class LocalState:
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise LockHeld(
-                    f"{target} is held by {self._holder(name)}",
+                    f"{target} is held by {self._holder_text(name)}",
                     hint="wait until it has ended; `vmssplan status` shows how far it is",
                 ) from error
         try:
-            write_private(locks / f"{name}.holder", readable_json(to_document(holder)))
-            yield
+
+            def held_for(run: str) -> None:
+                text = readable_json(to_document(replace(holder, run=run)))
+                with _reporting(locks):
+                    write_private(locks / f"{name}.holder", text)
+
+            held_for(holder.run)
+            yield held_for
         finally:
             (locks / f"{name}.holder").unlink(missing_ok=True)
             lock.release()
 
-    def _holder(self, name: str) -> str:
+    def holder(self, target: ScaleSetId) -> LockHolder | None:
+        """Return who holds the scale set now; None when nobody does."""
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - only who asks needs it
+
+        name = _lock_name(target)
+        path = self.folder / "locks" / f"{name}.lock"
+        if not path.exists():
+            return None
+        with _reporting(path):
+            try:
+                with FileLock(path, mode=OWNER_ONLY).acquire(timeout=0):
+                    return None
+            except Timeout:
+                return self._said_holder(name)
+
+    def _said_holder(self, name: str) -> LockHolder | None:
         try:
             raw = json.loads((self.folder / "locks" / f"{name}.holder").read_text("utf-8"))
             holder: LockHolder = from_document(raw, LockHolder)
         except (OSError, ValueError, DocumentInvalid):
+            return None
+        return holder
+
+    def _holder_text(self, name: str) -> str:
+        holder = self._said_holder(name)
+        if holder is None:
             return "another process"
         return (
-            f"Run {holder.run} of {holder.user} on {holder.host}"
+            f"{holder.run or 'a Run about to start'} of {holder.user} on {holder.host}"
             f" (process {holder.process_id}) since {holder.since:%Y-%m-%d %H:%M:%S} UTC"
         )
 
