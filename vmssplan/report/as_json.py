@@ -104,7 +104,9 @@ def event_json(event: Event, run: str, rollout: Rollout) -> Document:
     told = happening(event, rollout)
     document: Document = {
         "@level": _LEVELS[told.weight],
-        "@message": told.text if told.instance is None else f"{told.instance}: {told.text}",
+        "@message": told.text
+        if told.instance is None
+        else f"instance {told.instance}: {told.text}",
         "@timestamp": _timestamp(event.at),
         "type": _TYPES[type(event)],
         "run": run,

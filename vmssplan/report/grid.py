@@ -31,7 +31,7 @@ def grid_lines(heat: HeatMap, symbols: Symbols, width: int, height: int) -> list
     return [cropped(_counts(heat.counts(), symbols, width), width)][:height]
 
 
-def legend_lines(heat: HeatMap, symbols: Symbols, width: int, height: int = 2) -> list[Line]:
+def legend_lines(heat: HeatMap, symbols: Symbols, width: int, height: int = 4) -> list[Line]:
     """Return the states that occur, each with its symbol and its number, in so many lines."""
     counts = heat.counts()
     lines: list[Line] = [()]

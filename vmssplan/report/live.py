@@ -16,7 +16,7 @@ from vmssplan.report.paint import Tone
 from vmssplan.report.run import headline
 from vmssplan.report.segments import Line, Segment, cropped, length, line, rich_text
 from vmssplan.report.steps import batch_of_step, step_title
-from vmssplan.report.wording import counted, one_line, portions_text, roughly, span_text
+from vmssplan.report.wording import counted, one_line, roughly, span_text
 from vmssplan.rollout import UpgradeWindow
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 LEAST_EVENTS, MOST_EVENTS = 3, 12
-_BAR = 40
+_LEAST_BAR, _MOST_BAR, _BESIDE_BAR = 10, 60, 46
 UNICODE = Symbols.unicode()
 
 
@@ -68,7 +68,7 @@ def live_lines(
         _title(rollout, state, width),
         _activity(rollout, state),
         (),
-        _bar(rollout, state, symbols),
+        _bar(rollout, state, symbols, width),
         _figures(rollout, scale_set, state, now, started_at),
     ]
     legend = legend_lines(heat, symbols, width)
@@ -89,8 +89,10 @@ def _title(rollout: Rollout, state: RunState, width: int) -> Line:
     )
     steps = f"step {state.step}/{len(rollout.steps)}"
     batch = batch_of_step(rollout, state.step)
-    is_window = any(isinstance(step, UpgradeWindow) for step in rollout.steps)
-    portion = portions_text(rollout) if is_window else f"batch {batch or 0}/{rollout.batch_count}"
+    window = next((s.window for s in rollout.steps if isinstance(s, UpgradeWindow)), None)
+    portion = (
+        f"batch {batch or 0}/{rollout.batch_count}" if window is None else f"window of {window}"
+    )
     right = f"{steps}  {portion}"
     space = max(2, width - length(left) - len(right))
     return (*left, Segment(" " * space), Segment(right, Tone.HEADING))
@@ -111,10 +113,11 @@ def _activity(rollout: Rollout, state: RunState) -> Line:
     return line(step_title(rollout, rollout.steps[state.step - 1]))
 
 
-def _bar(rollout: Rollout, state: RunState, symbols: Symbols) -> Line:
+def _bar(rollout: Rollout, state: RunState, symbols: Symbols, width: int) -> Line:
     total = len(state.progress)
     if not total:
         return line(f"no instance to {rollout.method}")
+    bar = max(_LEAST_BAR, min(_MOST_BAR, width - _BESIDE_BAR))
     counts = state.counts()
     ready, failed = counts[Phase.READY], counts[Phase.FAILED]
     moving = counts[Phase.OPERATING] + counts[Phase.AWAITING]
@@ -123,10 +126,10 @@ def _bar(rollout: Rollout, state: RunState, symbols: Symbols) -> Line:
     drawn, so_far = 0, 0
     for count, tone in parts:
         so_far += count
-        size = so_far * _BAR // total - drawn
+        size = so_far * bar // total - drawn
         drawn += size
         pieces.append(Segment(symbols.full * size, tone))
-    pieces.append(Segment(symbols.empty * (_BAR - drawn), Tone.QUIET))
+    pieces.append(Segment(symbols.empty * (bar - drawn), Tone.QUIET))
     said = f"  {ready} of {counted(total, 'instance')} ready"
     pieces.append(Segment(said))
     if failed:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmssplan.report.paint import Tone
-from vmssplan.report.wording import beginning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from vmssplan.report.paint import Paint
 
+_DOTS = "..."
 _STYLES: Mapping[Tone, str] = {
     Tone.HEADING: "bold",
     Tone.QUIET: "dim",
@@ -55,15 +55,11 @@ def cropped(pieces: Line, width: int) -> Line:
     if length(pieces) <= width:
         return pieces
     kept: list[Segment] = []
-    room = width
+    room = max(0, width - len(_DOTS))
     for piece in pieces:
-        if room <= 0:
-            break
-        is_last = length(pieces[len(kept) :]) > room and len(piece.text) + 3 > room
-        text = beginning(piece.text + "   ", room) if is_last else piece.text
-        kept.append(Segment(text[:room], piece.tone))
-        room -= len(text)
-    return tuple(kept)
+        kept.append(Segment(piece.text[:room], piece.tone))
+        room -= len(kept[-1].text)
+    return (*(piece for piece in kept if piece.text), Segment(_DOTS[:width], Tone.QUIET))
 
 
 def painted(lines: Sequence[Line], paint: Paint) -> str:

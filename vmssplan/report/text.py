@@ -39,7 +39,6 @@ from vmssplan.rollout import (
 )
 
 if TYPE_CHECKING:
-
     from vmssplan.diff import Change
     from vmssplan.report.paint import Paint
     from vmssplan.rollout import Rollout
