@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.support.values import TARGET
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from vmssplan.ports import Backend, Clock, OperationHandle, Pacing
 
+E = TypeVar("E")
 MOST_EVENTS = 5_000
 LONGEST_RUN = timedelta(days=3)
 
@@ -69,9 +70,9 @@ class MemoryJournal:
             self.events.append(event)
             self.killer.reach()
 
-    def of(self, *kinds: type) -> list[Event]:
-        """Return the events of these kinds."""
-        return [event for event in self.events if isinstance(event, kinds)]
+    def of(self, kind: type[E]) -> list[E]:
+        """Return the events of this kind."""
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 class Nobody:

@@ -41,8 +41,12 @@ def learn(rollout: Rollout, state: RunState, live: Live, now: datetime) -> tuple
     if state.step_started_at is not None:
         facts.extend(_pending_facts(rollout, state, live, now))
     fallen = (i for i in state.ids(Phase.READY) if i not in serving)
-    for instance_id in (*state.ids(Phase.AWAITING), *fallen):
+    watched = (*state.ids(Phase.AWAITING), *fallen)
+    machines = _machines(rollout) if watched else {}
+    for instance_id in watched:
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
+        if instance is not None and instance.vm_id != machines[instance_id]:
+            instance = None
         facts.extend(_health_facts(rollout, instance_id, one, instance, now))
     return tuple(facts)
 
