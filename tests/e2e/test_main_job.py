@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.e2e.program import PLANS, SCENARIOS
 
 if TYPE_CHECKING:
@@ -62,32 +60,6 @@ def test_both_doors_write_the_same_journal(program: Program, web: Simulator) -> 
     in_process = (program.folder / "direct" / journal).read_bytes()
     assert over_https == in_process
     assert len(in_process.splitlines()) > 50
-
-
-@pytest.mark.parametrize(
-    ("plan", "scenario"),
-    [
-        ("canary-ramp", "web-12"),
-        ("custom-image-uri", "custom-uri"),
-        ("explicit-list", "web-12"),
-        ("gallery-image", "gallery"),
-        ("single-instance", "web-12"),
-        ("sliding-window", "web-12"),
-        ("ubuntu-1404-by-update-domain", "ubuntu-1404"),
-        ("ubuntu-sku-16.04", "ubuntu-sku"),
-        ("vertical-scaling", "web-12"),
-        ("windows-2012r2", "windows-2012r2"),
-    ],
-)
-def test_every_example_can_be_applied(program: Program, plan: str, scenario: str) -> None:
-    """Each Plan of the examples rolls out on its scenario, and then has nothing left to do."""
-    service = ("--simulator", SCENARIOS / f"{scenario}.yaml")
-    path = PLANS / f"{plan}.yaml"
-
-    assert program.run("plan", path, *service, "--detailed-exitcode").code == 2
-    applied = program.run("apply", path, *service, "--auto-approve")
-    assert applied.code == 0, applied.text
-    assert program.run("plan", path, *service, "--detailed-exitcode").code == 0
 
 
 def test_json_output_is_one_event_a_line(program: Program) -> None:
