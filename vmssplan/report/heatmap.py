@@ -92,11 +92,6 @@ class HeatMap:
             cell for row in self.rows for column in self.columns for cell in self.at(row, column)
         )
 
-    @property
-    def is_plain(self) -> bool:
-        """True when there is nothing to tell the instances apart by."""
-        return len(self.rows) == 1 and len(self.columns) == 1
-
     def at(self, row: str, column: str) -> tuple[Cell, ...]:
         """Return the instances there."""
         return self.cells.get((row, column), ())
