@@ -30,7 +30,7 @@ def on_terminal(program: Program, *arguments: str, **extra: str) -> spawn[str]:
         command,
         rest,
         cwd=str(program.folder),
-        env=environment(TERM="xterm-256color", **extra),  # type: ignore[arg-type]
+        env=environment(TERM="xterm-256color", **extra),
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=PATIENCE_SECONDS,
