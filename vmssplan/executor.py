@@ -34,6 +34,7 @@ from vmssplan.errors import (
     OutcomeUnknown,
     RequestRejected,
     Retryable,
+    StateUnreadable,
     Throttled,
     VmssplanError,
 )
@@ -146,6 +147,8 @@ class Executor:
         except Retryable as error:
             self._note_blindness(error)
             return None
+        except StateUnreadable:
+            raise
         except VmssplanError as error:
             code, reason = int(error.exit_code), error.message
             self._note(ev.RunHalted(self.clock.now(), self.state.step, code, reason))

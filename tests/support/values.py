@@ -55,7 +55,8 @@ def instance(instance_id: str, **changes: Any) -> Instance:
 
 def current(instance_id: str, **changes: Any) -> Instance:
     """Return a healthy instance that runs the new image already."""
-    return instance(instance_id, image=NEW_IMAGE, exact_version=NEW, **changes)
+    new = {"image": NEW_IMAGE, "exact_version": NEW}
+    return instance(instance_id, **{**new, **changes})
 
 
 def instances(count: int) -> tuple[Instance, ...]:
