@@ -40,9 +40,9 @@ types: .venv/.development ## Types, of the tests too.
 layers: .venv/.development ## Who may import whom.
 	$(BIN)/lint-imports
 
-coverage: .venv/.development ## The tests, with branch coverage.
+coverage: .venv/.development ## The tests that run in one process, with branch coverage.
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=term tests/unit tests/property tests/contract
 
 bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one run.
 	$(BIN)/python -m benchmarks
