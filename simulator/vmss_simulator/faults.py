@@ -8,8 +8,8 @@ class in `RequestEffect` or `WorkEffect` and one more arm where the world acts o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from vmss_simulator.randomness import Latency, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from vmss_simulator.values import OperationKind, ScaleSetKey
 
@@ -153,24 +152,22 @@ class FaultRule:
         return self.covers(key)
 
 
+@dataclass(slots=True)
 class Faults:
-    """The rules of one world, and how often each has matched and applied."""
+    """The rules of one world, and how often each has matched and applied, by its name."""
 
-    def __init__(self, rules: Sequence[FaultRule], *, seed: int, start: datetime) -> None:
-        self.rules = tuple(rules)
-        self._seed = seed
-        self._start = start
-        self._matched: dict[int, int] = {}
-        self._applied: dict[int, int] = {}
-        self._draws: dict[tuple[int, str], int] = {}
+    rules: tuple[FaultRule, ...]
+    seed: int
+    start: datetime
+    matched: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
+    draws: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def fork(self) -> Faults:
         """Return an independent copy."""
-        copy = Faults(self.rules, seed=self._seed, start=self._start)
-        copy._matched = dict(self._matched)
-        copy._applied = dict(self._applied)
-        copy._draws = dict(self._draws)
-        return copy
+        return replace(
+            self, matched=dict(self.matched), applied=dict(self.applied), draws=dict(self.draws)
+        )
 
     def on_request(
         self,
@@ -183,12 +180,10 @@ class Faults:
 
         Counts as it goes: a rule after the last one taken has not seen the request.
         """
-        for index, rule in enumerate(self.rules):
+        for rule in self.rules:
             match rule.effect:
                 case RefuseRequest() | ThrottleRequest() | LoseReply() | DelayReply() as effect:
-                    if rule.is_about(kind, key, instance_ids) and self._applies(
-                        index, key, "", now
-                    ):
+                    if rule.is_about(kind, key, instance_ids) and self._applies(rule, key, "", now):
                         yield rule, effect
                 case _:
                     continue
@@ -203,7 +198,7 @@ class Faults:
     ) -> list[tuple[FaultRule, WorkEffect]]:
         """Return what happens to the work an operation does on one instance."""
         found: list[tuple[FaultRule, WorkEffect]] = []
-        for index, rule in enumerate(self.rules):
+        for rule in self.rules:
             match rule.effect:
                 case BadImage(version=glob) if not fnmatchcase(exact_version or "", glob):
                     continue
@@ -216,7 +211,7 @@ class Faults:
                     | BadImage()
                 ) as effect:
                     if rule.is_about(kind, key, (instance_id,)) and self._applies(
-                        index, key, instance_id, now
+                        rule, key, instance_id, now
                     ):
                         found.append((rule, effect))
                 case _:
@@ -230,28 +225,26 @@ class Faults:
                 yield rule, rule.effect
 
     def _applies(
-        self, index: int, key: ScaleSetKey | None, instance_id: str, now: datetime
+        self, rule: FaultRule, key: ScaleSetKey | None, instance_id: str, now: datetime
     ) -> bool:
-        rule = self.rules[index]
-        elapsed = now - self._start
+        name, elapsed = rule.name, now - self.start
         if rule.after is not None and elapsed < rule.after:
             return False
         if rule.before is not None and elapsed >= rule.before:
             return False
-        self._matched[index] = self._matched.get(index, 0) + 1
-        if rule.nth is not None and self._matched[index] != rule.nth:
+        self.matched[name] = self.matched.get(name, 0) + 1
+        if rule.nth is not None and self.matched[name] != rule.nth:
             return False
-        if rule.times is not None and self._applied.get(index, 0) >= rule.times:
+        if rule.times is not None and self.applied.get(name, 0) >= rule.times:
             return False
-        if rule.probability < 1 and not self._drawn(index, key, instance_id):
+        if rule.probability < 1 and not self._drawn(rule, key, instance_id):
             return False
-        self._applied[index] = self._applied.get(index, 0) + 1
+        self.applied[name] = self.applied.get(name, 0) + 1
         return True
 
-    def _drawn(self, index: int, key: ScaleSetKey | None, instance_id: str) -> bool:
-        rule = self.rules[index]
+    def _drawn(self, rule: FaultRule, key: ScaleSetKey | None, instance_id: str) -> bool:
         target = f"{key.resource_id if key else ''}/{instance_id}"
-        count = self._draws.get((index, target), 0)
-        self._draws[index, target] = count + 1
-        random = stream(self._seed, target, f"fault/{rule.name}", count)
+        count = self.draws.get((rule.name, target), 0)
+        self.draws[rule.name, target] = count + 1
+        random = stream(self.seed, target, f"fault/{rule.name}", count)
         return random.random() < rule.probability

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,10 @@ _OPERATION_GET = _pair("GetOperation", (15, 45), (5000, 15000))
 _UPDATE = _pair("UpdateVMScaleSet", (4, 12), (500, 1500))  # name assumed
 # Recorded for start and restart; the table has no line for manualupgrade, a recording counts it so.
 _ACTION = _pair("VMScaleSetActions", None, (500, 1500))
+_DELETE = _pair("DeleteVMScaleSet", (4, 12), (175, 525))
+_POWER_OFF = _pair("DeleteVMScaleSet", None, (175, 525))
+_VM_ACTION = _pair("VMScaleSetVMActions", (4, 12), (500, 1500))  # named so in old recordings
+_VM_DELETE = _pair("DeleteVMScaleSetVM", (4, 12), (500, 1500))  # name assumed
 
 POLICIES: dict[OperationKind, tuple[Bucket, ...]] = {
     OperationKind.GET_SCALE_SET: _LOW_COST_GET,
@@ -65,23 +69,64 @@ POLICIES: dict[OperationKind, tuple[Bucket, ...]] = {
     OperationKind.PATCH_SCALE_SET: _UPDATE,
     OperationKind.UPGRADE: _ACTION,
     OperationKind.REIMAGE: _ACTION,
+    OperationKind.REIMAGE_ALL: _ACTION,
+    OperationKind.START: _ACTION,
+    OperationKind.RESTART: _ACTION,
+    OperationKind.REDEPLOY: _ACTION,
+    OperationKind.PERFORM_MAINTENANCE: _ACTION,
+    OperationKind.REAPPLY: _ACTION,
+    OperationKind.POWER_OFF: _POWER_OFF,
+    OperationKind.DEALLOCATE: _DELETE,
+    OperationKind.DELETE_INSTANCES: _DELETE,
+    OperationKind.DELETE_SCALE_SET: _DELETE,
+    OperationKind.SCALE_OUT: _UPDATE,
+    OperationKind.CONVERT_TO_SINGLE_PLACEMENT_GROUP: _UPDATE,
+    OperationKind.FORCE_UPDATE_DOMAIN_WALK: _UPDATE,
+    OperationKind.SET_ORCHESTRATION_SERVICE_STATE: _UPDATE,
+    OperationKind.PUT_EXTENSION: _UPDATE,
+    OperationKind.DELETE_EXTENSION: _UPDATE,
+    OperationKind.LIST_SKUS: _LOW_COST_GET,
+    OperationKind.LIST_LIFECYCLE_HOOK_EVENTS: _LOW_COST_GET,
+    OperationKind.GET_EXTENSION: _LOW_COST_GET,
+    OperationKind.GET_BOOT_DIAGNOSTICS: _VM_GET,
+    OperationKind.GET_INSTANCE_EXTENSION: _VM_GET,
+    OperationKind.PUT_INSTANCE: _VM_ACTION,
+    OperationKind.REIMAGE_INSTANCE: _VM_ACTION,
+    OperationKind.REIMAGE_ALL_INSTANCE: _VM_ACTION,
+    OperationKind.START_INSTANCE: _VM_ACTION,
+    OperationKind.RESTART_INSTANCE: _VM_ACTION,
+    OperationKind.REDEPLOY_INSTANCE: _VM_ACTION,
+    OperationKind.PERFORM_MAINTENANCE_INSTANCE: _VM_ACTION,
+    OperationKind.SIMULATE_EVICTION: _VM_ACTION,
+    OperationKind.ATTACH_DETACH_DATA_DISKS: _VM_ACTION,
+    OperationKind.RUN_COMMAND: _VM_ACTION,
+    OperationKind.PUT_INSTANCE_EXTENSION: _VM_ACTION,
+    OperationKind.DELETE_INSTANCE_EXTENSION: _VM_ACTION,
+    OperationKind.DELETE_INSTANCE: _VM_DELETE,
+    OperationKind.POWER_OFF_INSTANCE: _VM_DELETE,
+    OperationKind.DEALLOCATE_INSTANCE: _VM_DELETE,
+    # Another provider's, not under these limits.
+    OperationKind.GET_AUTOSCALE: (),
+    OperationKind.PUT_AUTOSCALE: (),
+    OperationKind.DELETE_AUTOSCALE: (),
+    OperationKind.REPAIR: (),
     # The publisher's catalogue is not under these limits.
     OperationKind.LIST_IMAGE_VERSIONS: (),
 }
 
 
+@dataclass(slots=True)
 class Throttle:
-    """The buckets of one world. A bucket nobody has drawn from yet is full."""
+    """The buckets of one world. A bucket nobody has drawn from yet is full.
 
-    def __init__(self) -> None:
-        # (policy, scope) to the tokens left and when that was counted
-        self._levels: dict[tuple[str, str], tuple[float, datetime]] = {}
+    `levels` holds, by policy and scope, the tokens left and when that was counted.
+    """
+
+    levels: dict[tuple[str, str], tuple[float, datetime]] = field(default_factory=dict)
 
     def fork(self) -> Throttle:
         """Return an independent copy."""
-        copy = Throttle()
-        copy._levels = dict(self._levels)
-        return copy
+        return Throttle(dict(self.levels))
 
     def take(
         self,
@@ -103,7 +148,7 @@ class Throttle:
             if tokens < _ONE_TOKEN:
                 raise too_many_requests(bucket.policy, _wait(bucket, tokens), now, bucket.size)
         for _, scope, tokens in levels:
-            self._levels[scope] = (tokens - 1, now)
+            self.levels[scope] = (tokens - 1, now)
         return tuple(
             (f"Microsoft.Compute/{bucket.policy}", int(tokens - 1)) for bucket, _, tokens in levels
         )
@@ -115,7 +160,7 @@ class Throttle:
             if bucket.per_resource and resource is None:
                 continue
             scope = (bucket.policy, str(resource) if bucket.per_resource else region)
-            tokens, counted_at = self._levels.get(scope, (float(bucket.size), now))
+            tokens, counted_at = self.levels.get(scope, (float(bucket.size), now))
             tokens = min(bucket.size, tokens + bucket.refill * ((now - counted_at) / _MINUTE))
             yield bucket, scope, tokens
 

@@ -59,6 +59,12 @@ _READS = frozenset(
         OperationKind.GET_OPERATION,
         OperationKind.LIST_IMAGE_VERSIONS,
         OperationKind.GET_ROLLING_UPGRADE,
+        OperationKind.LIST_SKUS,
+        OperationKind.LIST_LIFECYCLE_HOOK_EVENTS,
+        OperationKind.GET_EXTENSION,
+        OperationKind.GET_INSTANCE_EXTENSION,
+        OperationKind.GET_BOOT_DIAGNOSTICS,
+        OperationKind.GET_AUTOSCALE,
     }
 )
 _CONFLICT_STATUS = 409
@@ -89,7 +95,7 @@ class World:
             options=options or Options(),
             latencies=latencies or Latencies(),
             images=images or Catalogue(),
-            faults=Faults(faults, seed=seed, start=start),
+            faults=Faults(tuple(faults), seed=seed, start=start),
         )
         self._recorder: Recorder | None = None
         for scale_set in scale_sets:
