@@ -70,6 +70,47 @@ class OperationKind(StrEnum):
     PATCH_SCALE_SET = "patchScaleSet"
     UPGRADE = "upgrade"
     REIMAGE = "reimage"
+    REIMAGE_ALL = "reimageAll"
+    START = "start"
+    RESTART = "restart"
+    POWER_OFF = "powerOff"
+    DEALLOCATE = "deallocate"
+    REDEPLOY = "redeploy"
+    PERFORM_MAINTENANCE = "performMaintenance"
+    REAPPLY = "reapply"
+    DELETE_INSTANCES = "deleteInstances"
+    DELETE_SCALE_SET = "deleteScaleSet"
+    SCALE_OUT = "scaleOut"
+    CONVERT_TO_SINGLE_PLACEMENT_GROUP = "convertToSinglePlacementGroup"
+    FORCE_UPDATE_DOMAIN_WALK = "forceUpdateDomainWalk"
+    SET_ORCHESTRATION_SERVICE_STATE = "setOrchestrationServiceState"
+    LIST_SKUS = "listSkus"
+    LIST_LIFECYCLE_HOOK_EVENTS = "listLifecycleHookEvents"
+    GET_EXTENSION = "getExtension"
+    PUT_EXTENSION = "putExtension"
+    DELETE_EXTENSION = "deleteExtension"
+    PUT_INSTANCE = "putInstance"
+    DELETE_INSTANCE = "deleteInstance"
+    REIMAGE_INSTANCE = "reimageInstance"
+    REIMAGE_ALL_INSTANCE = "reimageAllInstance"
+    START_INSTANCE = "startInstance"
+    RESTART_INSTANCE = "restartInstance"
+    POWER_OFF_INSTANCE = "powerOffInstance"
+    DEALLOCATE_INSTANCE = "deallocateInstance"
+    REDEPLOY_INSTANCE = "redeployInstance"
+    PERFORM_MAINTENANCE_INSTANCE = "performMaintenanceInstance"
+    SIMULATE_EVICTION = "simulateEviction"
+    ATTACH_DETACH_DATA_DISKS = "attachDetachDataDisks"
+    RUN_COMMAND = "runCommand"
+    GET_BOOT_DIAGNOSTICS = "getBootDiagnostics"
+    GET_INSTANCE_EXTENSION = "getInstanceExtension"
+    PUT_INSTANCE_EXTENSION = "putInstanceExtension"
+    DELETE_INSTANCE_EXTENSION = "deleteInstanceExtension"
+    GET_AUTOSCALE = "getAutoscale"
+    PUT_AUTOSCALE = "putAutoscale"
+    DELETE_AUTOSCALE = "deleteAutoscale"
+    # Nobody requests it: the automatic repair of an instance, by the platform.
+    REPAIR = "repair"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -113,6 +154,8 @@ class ExtensionStatus:
     version: str
     failed: bool = False
     message: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    auto_upgrade: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +166,8 @@ class Instance:
     was made from, `exact_version` what that resolved to. `applied_model` is the fingerprint of
     the model last applied: `latestModelApplied` is that it equals the set's own.
     `health` is None when the set has no application health source.
-    `busy_with` names the operation working on it.
+    `busy_with` names the operation working on it. `settled_at` is when the last operation on it
+    ended, None when there was none. `data_disks` are those attached to this one machine.
     """
 
     instance_id: str
@@ -147,6 +191,9 @@ class Instance:
     error: ErrorDetail | None = None
     busy_with: str | None = None
     model_definition_applied: str = "VirtualMachineScaleSet"
+    etag_number: int = 1
+    settled_at: datetime | None = None
+    data_disks: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def in_service(self) -> bool:
@@ -161,7 +208,11 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class ScaleSet:
-    """A scale set at one moment; `body` is its ARM document without id, name, type and etag."""
+    """A scale set at one moment; `body` is its ARM document without id, name, type and etag.
+
+    `suspended_services` are its orchestration services that somebody or the platform suspended,
+    `repairs_in_vain` how many automatic repairs in a row brought no instance back to health.
+    """
 
     key: ScaleSetKey
     body: Mapping[str, Any]
@@ -171,6 +222,8 @@ class ScaleSet:
     instances: Mapping[str, Instance] = field(default_factory=dict)
     provisioning: ProvisioningState = ProvisioningState.SUCCEEDED
     error: ErrorDetail | None = None
+    suspended_services: frozenset[str] = frozenset()
+    repairs_in_vain: int = 0
 
     @property
     def etag(self) -> str:
