@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
-from enum import Enum
-from functools import cache, partial
-from operator import is_
+from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -62,9 +61,9 @@ def _converter() -> Converter:
     converter.register_structure_hook(datetime, lambda value, _: _datetime(value))
     converter.register_unstructure_hook(timedelta, format_duration)
     converter.register_structure_hook(timedelta, lambda value, _: parse_duration(_text(value)))
-    converter.register_unstructure_hook(Enum, lambda value: value.value)
+    converter.register_unstructure_hook(StrEnum, lambda value: value.value)
     for exact in (str, int, bool):
-        converter.register_structure_hook_func(partial(is_, exact), _exactly(exact))
+        converter.register_structure_hook(exact, _exactly(exact))
     converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _writer(kind, converter))
     converter.register_structure_hook_factory(is_dataclass, lambda kind: _reader(kind, converter))
     converter.register_unstructure_hook_factory(
@@ -129,12 +128,15 @@ def _tagged_reader(union: UnionType, converter: Converter) -> Any:
 
 
 def _exactly(kind: type[T]) -> Any:
-    """Refuse what cattrs would convert: a number is no string, a string no number."""
+    """Refuse what cattrs would convert: a number is no string, a string no number.
 
-    def structure(value: Any, _: Any) -> T:
+    Enums come here too, because their members are strings.
+    """
+
+    def structure(value: Any, wanted: type[T]) -> T:
         if type(value) is not kind:
             raise TypeError(f"expected {kind.__name__}, got {type(value).__name__}")
-        return value
+        return value if wanted is kind else wanted(value)  # type: ignore[call-arg]
 
     return structure
 
