@@ -66,6 +66,7 @@ class OperationKind(StrEnum):
     GET_OPERATION = "getOperation"
     LIST_IMAGE_VERSIONS = "listImageVersions"
     GET_ROLLING_UPGRADE = "getRollingUpgrade"
+    LIST_OS_UPGRADE_HISTORY = "listOsUpgradeHistory"
     PUT_SCALE_SET = "putScaleSet"
     PATCH_SCALE_SET = "patchScaleSet"
     UPGRADE = "upgrade"
@@ -109,6 +110,12 @@ class OperationKind(StrEnum):
     GET_AUTOSCALE = "getAutoscale"
     PUT_AUTOSCALE = "putAutoscale"
     DELETE_AUTOSCALE = "deleteAutoscale"
+    START_OS_UPGRADE = "startOsUpgrade"
+    START_EXTENSION_UPGRADE = "startExtensionUpgrade"
+    CANCEL_ROLLING_UPGRADE = "cancelRollingUpgrade"
+    APPROVE_ROLLING_UPGRADE = "approveRollingUpgrade"
+    # Nobody requests it: an OS upgrade the platform starts by itself.
+    AUTOMATIC_OS_UPGRADE = "automaticOsUpgrade"
     # Nobody requests it: the automatic repair of an instance, by the platform.
     REPAIR = "repair"
 
@@ -252,6 +259,37 @@ class Operation:
     details: tuple[ErrorDetail, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class AutoscaleKey:
+    """Which autoscale setting; names compare without case."""
+
+    subscription_id: str
+    resource_group: str
+    name: str
+
+    def folded(self) -> AutoscaleKey:
+        """Return the key under which the world stores the setting."""
+        return AutoscaleKey(
+            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
+        )
+
+    @property
+    def resource_id(self) -> str:
+        """The ARM id, in the spelling the setting was created with."""
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.Insights/autoscalesettings/{self.name}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleSetting:
+    """An autoscale setting; `body` is its ARM document without id, name and type."""
+
+    key: AutoscaleKey
+    body: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class ImageVersion:
     """One version in the image catalogue, published at some moment of virtual time."""
@@ -275,9 +313,11 @@ class WorldEvent:
 
 @dataclass(frozen=True, slots=True)
 class RollingUpgrade:
-    """`rollingUpgrades/latest` of a set.
+    """`rollingUpgrades/latest` of a set, and one entry of its OS upgrade history.
 
-    `code` is RollingForward, RollingBack, Cancelled, Completed or Faulted.
+    `code` is RollingForward, RollingBack, Cancelled, Completed or Faulted; `started_by` is User
+    or Platform. `target_image` is what an OS upgrade goes to, with its version resolved.
+    `restored` and `restore_failed` count instances that were to get their old disk back.
     """
 
     code: str
@@ -287,6 +327,19 @@ class RollingUpgrade:
     failed: int = 0
     in_progress: int = 0
     pending: int = 0
+    last_action_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: ErrorDetail | None = None
+    details: tuple[ErrorDetail, ...] = ()
+    started_by: str = "User"
+    target_image: Mapping[str, Any] | None = None
+    restored: int = 0
+    restore_failed: int = 0
+
+    @property
+    def is_going_on(self) -> bool:
+        """Whether it still moves instances."""
+        return self.code in ("RollingForward", "RollingBack")
 
 
 @dataclass(frozen=True, slots=True)
