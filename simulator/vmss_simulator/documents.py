@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 _READ_ONLY = frozenset({"id", "name", "type", "etag"})
 _READ_ONLY_PROPERTIES = frozenset({"provisioningState", "uniqueId", "timeCreated"})
 # Azure takes these and never gives them back.
-_WRITE_ONLY = frozenset({"adminPassword", "customData", "protectedSettings"})
-# Replaced as a whole by a write: forms of an image must not mix, and tags are one value to ARM.
-_ATOMIC = frozenset({"imageReference", "tags", "image"})
+WRITE_ONLY = frozenset({"adminPassword", "customData", "protectedSettings"})
+# Replaced as a whole by a write: tags are one value to ARM, and so is a disk image.
+_ATOMIC = frozenset({"tags", "image"})
+_PLATFORM_IMAGE = frozenset({"publisher", "offer", "sku", "version"})
 _PROFILE = ("properties", "virtualMachineProfile")
 _MAX_DEPTH = 64
 
@@ -33,11 +34,28 @@ def merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
         current = merged.get(key)
         if value is None:
             merged.pop(key, None)
+        elif key == "imageReference" and not _completes(current, value):
+            merged[key] = value
         elif isinstance(value, dict) and key not in _ATOMIC:
             merged[key] = merge(current if isinstance(current, dict) else {}, value)
         else:
             merged[key] = value
     return merged
+
+
+def _completes(current: Any, value: Any) -> bool:
+    """Whether part of a platform image is written over another one; other forms must not mix.
+
+    `az vmss update --set ...imageReference.version=X` sends the version only, and relies on a
+    write leaving alone what it leaves out (learn.microsoft.com, "PUT calls for creation or
+    updates on compute resources").
+    """
+    return (
+        isinstance(current, dict)
+        and isinstance(value, dict)
+        and current.keys() <= _PLATFORM_IMAGE
+        and value.keys() <= _PLATFORM_IMAGE
+    )
 
 
 def accepted(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +240,7 @@ def _without_secrets(value: Any, depth: int) -> Any:
         return {
             str(key): _without_secrets(item, depth + 1)
             for key, item in value.items()
-            if key not in _WRITE_ONLY
+            if key not in WRITE_ONLY
         }
     if isinstance(value, list | tuple):
         return [_without_secrets(item, depth + 1) for item in value]

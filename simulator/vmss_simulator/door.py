@@ -17,7 +17,7 @@ from vmss_simulator.arm import Request, Response, Settings, handle
 from vmss_simulator.arm.memo import Memo
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from vmss_simulator.world import World
 
@@ -55,7 +55,8 @@ class RequestRecord:
 class Door:
     """A world, its settings, and the log of the requests made to it.
 
-    Without a clock, virtual time stands still but for `advance`.
+    Without a clock, virtual time stands still but for `advance`. `wall_time` is what the
+    lifetime of a token is counted by; without it tokens never expire.
     """
 
     def __init__(
@@ -64,11 +65,13 @@ class Door:
         settings: Settings | None = None,
         *,
         clock: VirtualClock | None = None,
+        wall_time: Callable[[], datetime] | None = None,
     ) -> None:
         self.world = world
         self.settings = settings or Settings()
         self.requests: deque[RequestRecord] = deque(maxlen=_LONGEST_LOG)
         self._clock = clock
+        self._wall_time = wall_time
         self._initial = world.fork()
         self._memo = Memo()
         self._sequence = 0
@@ -99,7 +102,8 @@ class Door:
         if admin.is_admin(path):
             return admin.handle(self, request)
         self._sequence += 1
-        request = Request(method, path, query, request.headers, body, self._sequence)
+        received_at = None if self._wall_time is None else self._wall_time()
+        request = Request(method, path, query, request.headers, body, self._sequence, received_at)
         at = self.world.now
         response = handle(self.world, request, self.settings, self._memo)
         self._log(at, request, response)

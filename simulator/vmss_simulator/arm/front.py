@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmss_simulator.arm import intake, routes
+from vmss_simulator.arm import intake, routes, tokens
 from vmss_simulator.arm.call import Call
 from vmss_simulator.arm.headers import allowance_headers, error_response, stamp
 from vmss_simulator.arm.memo import Memo
@@ -44,19 +44,20 @@ def handle(
         query = intake.query_parameters(request.query)
         found = routes.find(segments)
         if found is None or request.method not in found.routes:
-            intake.check_token(request)
+            tokens.check(request, settings)
             intake.check_api_version(query, None)
             raise _unknown(segments, request.method, found)
         route, names = found.routes[request.method]
         if route.versions is not None:
-            intake.check_token(request)
+            tokens.check(request, settings)
             intake.check_api_version(query, route.versions)
         call = Call(world, request, settings, memo, found.parameters(names), query)
         call = replace(call, document=intake.json_document(request, route.body))
         response = _carried_out(call, route)
     except ArmError as error:
         response = error_response(error, settings)
-        response = replace(response, headers={**response.headers, **_challenge(error, settings)})
+        challenge = _challenge(error, request, settings)
+        response = replace(response, headers={**response.headers, **challenge})
     except ReplyLost:
         response = Response(0, is_lost=True)
     operation = route.kind.value if route is not None and route.kind is not None else None
@@ -107,12 +108,14 @@ def _unknown(segments: Sequence[str], method: str, found: Found | None) -> ArmEr
     return ArmError(404, "NotFound", "The requested path was not found.")
 
 
-def _challenge(error: ArmError, settings: Settings) -> dict[str, str]:
+def _challenge(error: ArmError, request: Request, settings: Settings) -> dict[str, str]:
     if error.status != 401:  # noqa: PLR2004 - HTTP's own number
         return {}
+    # The message may quote the client's token: nothing of it ends the value or the header.
+    said = "".join(each for each in error.message if each.isprintable() and each not in '"\\')
     return {
         "WWW-Authenticate": (
-            f'Bearer authorization_uri="https://login.microsoftonline.com/{settings.tenant_id}", '
-            f'error="invalid_token", error_description="{error.message}"'
+            f'Bearer authorization_uri="{request.base_url}/{settings.tenant_id}", '
+            f'error="invalid_token", error_description="{said}"'
         )
     }

@@ -1,4 +1,4 @@
-"""Taking a request apart: path, query, token, api-version, JSON body.
+"""Taking a request apart: path, query, api-version, JSON body.
 
 Everything a client can get wrong before an operation is even reached is refused here, with
 the code and text ARM answers, so that the operations only ever see well-formed input.
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from vmss_simulator.arm.messages import Request
 
-_BEARER = re.compile(r"(?i)bearer\s+[A-Za-z0-9._~+/-]+=*\s*")
 _API_VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(-[A-Za-z0-9.]+)?", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MOST_QUERY_FIELDS = 100
@@ -79,24 +78,6 @@ def query_parameters(query: str) -> dict[str, str]:
 
 def _bad_uri() -> ArmError:
     return ArmError(400, "InvalidRequestUri", "The request URI is malformed.")
-
-
-def check_token(request: Request) -> None:
-    """Refuse a request without a well-formed bearer token; any such token is accepted.
-
-    Raises:
-        ArmError: 401 AuthenticationFailed or InvalidAuthenticationToken.
-
-    """
-    value = request.headers.get("authorization")
-    if value is None:
-        raise ArmError(
-            401,
-            "AuthenticationFailed",
-            "Authentication failed. The 'Authorization' header is missing.",
-        )
-    if not _BEARER.fullmatch(value):
-        raise ArmError(401, "InvalidAuthenticationToken", "The access token is invalid.")
 
 
 def check_api_version(query: Mapping[str, str], versions: ApiVersions | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -23,7 +23,8 @@ class Request:
     """One HTTP request.
 
     `path` and `query` are still percent-encoded, `headers` have lower-case names, `sequence`
-    counts the requests of a door: the only source of request ids.
+    counts the requests of a door: the only source of request ids. `received_at` is the wall
+    clock's time; None where there is no such clock, and tokens then never expire.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     sequence: int = 0
+    received_at: datetime | None = None
 
     @property
     def base_url(self) -> str:

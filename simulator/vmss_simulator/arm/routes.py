@@ -14,6 +14,7 @@ from vmss_simulator.arm import (
     identity,
     images,
     instances,
+    managed_identity,
     metadata,
     operations,
     rolling_upgrades,
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *images.ROUTES,
     *metadata.ROUTES,
     *identity.ROUTES,
+    *managed_identity.ROUTES,
 )
 
 

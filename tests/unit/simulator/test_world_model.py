@@ -65,6 +65,16 @@ def test_an_image_is_replaced_as_a_whole() -> None:
     assert storage["imageReference"] == image("latest")
 
 
+@pytest.mark.parametrize("write", ["put_scale_set", "patch_scale_set"])
+def test_a_part_of_a_platform_image_leaves_the_rest_alone(write: str) -> None:
+    """A write of the version alone, as `az vmss update --set` sends it, keeps the image."""
+    world = make_world()
+    body = in_profile({"storageProfile": {"imageReference": {"version": NEW}}})
+    getattr(world, write)(WEB, body)
+    storage = world.scale_set(WEB).body["properties"]["virtualMachineProfile"]["storageProfile"]
+    assert storage["imageReference"] == image(NEW)
+
+
 def test_secrets_are_not_kept() -> None:
     """What Azure never gives back is not in the stored document."""
     world = make_world()
