@@ -32,7 +32,10 @@ def main(folder: Path, body: bytes) -> None:
         await send({"type": "http.response.body", "body": body})
 
     identity = make_identity(folder)
-    listening = socket.create_server(("127.0.0.1", 0))
+    # As in the simulator's own server: only a socket that says it is TCP is without Nagle's delay.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(128)
     config = uvicorn.Config(
         answer,
         http="httptools",

@@ -54,7 +54,7 @@ def _served() -> list[Measure]:
             ours = asyncio.run(_rate(ready["endpoint"], ready["caFile"], ready["token"]))
         (folder / "body.json").write_bytes(body)
         with _bare(folder) as (endpoint, ca_file):
-            bare = asyncio.run(_rate(endpoint, ca_file, "any"))
+            bare = asyncio.run(_rate(endpoint, ca_file, ready["token"]))
         with _simulator(folder, "large-1000") as ready:
             path = f"{BIG}/virtualMachines?$expand=instanceView&{VERSION}"
             first = asyncio.run(_list_seconds(ready, path))
