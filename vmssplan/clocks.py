@@ -11,9 +11,10 @@ import json
 import ssl
 import time
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.client import HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.parse import urlsplit
 
 from vmssplan.errors import ServiceUnavailable, UsageInvalid
 
@@ -50,10 +51,14 @@ class SimulatorClock:
     """
 
     def __init__(self, endpoint: str, ca_file: Path | None) -> None:
-        self._url = f"{endpoint.rstrip('/')}/_sim/clock"
-        self._tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        url = urlsplit(endpoint)
+        tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+        self._server = url.netloc
+        self._connection = HTTPSConnection(
+            url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS, context=tls
+        )
         self._woken = asyncio.Event()
-        state = self._ask(self._url)
+        state = self._ask("GET", "/_sim/clock")
         self._speed: float | None = state.get("speed")
         self._at = datetime.fromisoformat(state["now"])
         self._since = time.monotonic()
@@ -70,26 +75,38 @@ class SimulatorClock:
         if self._speed is not None:
             await _sleep((when - self.now()).total_seconds() / self._speed, self._woken)
         elif when > self._at:
-            answer = self._ask(f"{self._url}/advance", {"to": when.isoformat()})
+            answer = self._ask("POST", "/_sim/clock/advance", {"to": when.isoformat()})
             self._at = datetime.fromisoformat(answer["now"])
 
     def wake(self) -> None:
         """Cut the present sleep short."""
         self._woken.set()
 
-    def _ask(self, url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        request = Request(url, data=data, headers={"content-type": "application/json"})  # noqa: S310 - the scheme was checked
-        try:
-            with urlopen(request, timeout=_TIMEOUT_SECONDS, context=self._tls) as reply:  # noqa: S310
-                answer: dict[str, Any] = json.load(reply)
-                return answer
-        except HTTPError as error:
-            text = error.read().decode(errors="replace").strip()
-            raise UsageInvalid(f"{url} is no simulator's clock: {error.code} {text}") from error
-        except (URLError, OSError, ValueError) as error:
-            reason = error.reason if isinstance(error, URLError) else error
-            raise ServiceUnavailable("SimulatorUnreachable", f"{url}: {reason}") from error
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask over the one connection, which is opened again when the server has closed it."""
+        data = None if body is None else json.dumps(body)
+        for is_last_try in (False, True):
+            try:
+                self._connection.request(method, path, data, {"content-type": "application/json"})
+                reply = self._connection.getresponse()
+                text = reply.read().decode(errors="replace")
+                break
+            except (OSError, HTTPException) as error:
+                self._connection.close()
+                if is_last_try or not isinstance(error, ConnectionError | HTTPException):
+                    raise ServiceUnavailable(
+                        "SimulatorUnreachable", f"https://{self._server}{path}: {error}"
+                    ) from error
+        if reply.status != HTTPStatus.OK:
+            raise UsageInvalid(
+                f"https://{self._server}{path} is no simulator's clock: {reply.status} {text}"
+            )
+        answer: dict[str, Any] = json.loads(text)
+        return answer
 
 
 async def _sleep(seconds: float, woken: asyncio.Event) -> None:

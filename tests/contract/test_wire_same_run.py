@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +95,8 @@ async def over_https(plan: Plan, world: World, folder: Path) -> list[Event]:
             client_id=end.client_id,
             client_secret=end.client_secret,
         )
-        return await run(plan, backend, SimulatorClock(end.endpoint, Path(end.ca_file)))
+        with closing(SimulatorClock(end.endpoint, Path(end.ca_file))) as clock:
+            return await run(plan, backend, clock)
 
 
 @pytest.mark.parametrize(

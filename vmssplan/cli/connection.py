@@ -7,7 +7,7 @@ backend and its clock.
 from __future__ import annotations
 
 import hashlib
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -206,23 +206,24 @@ async def _custom_endpoint(connection: Connection, endpoint: str) -> AsyncIterat
         ca_file = left_here
     if url.hostname not in ("127.0.0.1", "localhost", "::1"):
         backend = AzureBackend.connect(endpoint=endpoint, ca_file=ca_file)
-        session = Session(backend, WallClock())
-    else:
-        known = Settings()
-        session = Session(
-            AzureBackend.connect_simulator(
-                endpoint=endpoint,
-                ca_file=ca_file,
-                tenant_id=known.tenant_id,
-                client_id=known.client_id,
-                client_secret=known.client_secret,
-            ),
-            SimulatorClock(endpoint, ca_file),
+        try:
+            yield Session(backend, WallClock())
+        finally:
+            await backend.aclose()
+        return
+    known = Settings()
+    with closing(SimulatorClock(endpoint, ca_file)) as clock:
+        backend = AzureBackend.connect_simulator(
+            endpoint=endpoint,
+            ca_file=ca_file,
+            tenant_id=known.tenant_id,
+            client_id=known.client_id,
+            client_secret=known.client_secret,
         )
-    try:
-        yield session
-    finally:
-        await session.backend.aclose()
+        try:
+            yield Session(backend, clock)
+        finally:
+            await backend.aclose()
 
 
 @asynccontextmanager
