@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,11 @@ class Image:
     name: str
     versions: tuple[ImageVersion, ...] = ()
     locations: frozenset[str] = frozenset()
+
+    def without(self, version: str) -> Image:
+        """Return the image after versions that match this glob were taken back."""
+        left = tuple(each for each in self.versions if not fnmatchcase(each.version, version))
+        return replace(self, versions=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,23 @@ class Catalogue:
         if not candidates:
             raise _not_found(reference, location)
         return candidates[-1]
+
+    def publications(
+        self, reference: Mapping[str, Any], location: str, now: datetime
+    ) -> tuple[datetime, ...]:
+        """Return when further versions of the image will be published, after now, ascending."""
+        if "uri" in reference:
+            return ()
+        image = self._find(split_reference(reference)[0], location)
+        dates = {each.published_at for each in image.versions} if image is not None else set()
+        return tuple(sorted(each for each in dates if each is not None and each > now))
+
+    def without(self, version: str) -> Catalogue:
+        """Return the catalogue after versions that match this glob were taken back."""
+        left = {name: image.without(version) for name, image in self.images.items()}
+        # An image whose versions are all gone must not pass for one that never had any.
+        kept = {n: each for n, each in left.items() if each.versions or not self.images[n].versions}
+        return Catalogue(kept)
 
     def _find(self, name: str, location: str) -> Image | None:
         image = self.images.get(name.casefold())

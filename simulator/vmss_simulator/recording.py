@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from filelock import FileLock, Timeout
 
-from vmss_simulator.errors import ArmError
+from vmss_simulator.codec import Undecodable, decode
+from vmss_simulator.commands import Command
+from vmss_simulator.errors import ArmError, ConnectionBroken
 from vmss_simulator.scenario import parse_scenario
+from vmss_simulator.scenario_build import build_fault
 from vmss_simulator.values import OperationKind, ScaleSetKey
 
 if TYPE_CHECKING:
@@ -178,9 +181,9 @@ def _replay(world: World, commands: Iterable[dict[str, Any]]) -> None:
         # What was refused then is refused now, with the same effect on counters and nothing else.
         try:
             _apply(world, command)
-        except ArmError:
+        except (ArmError, ConnectionBroken):
             continue
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, Undecodable) as error:
             message = f"{command!r} cannot be replayed; reset the simulated world"
             raise RecordingError(message) from error
 
@@ -198,6 +201,13 @@ def _apply(world: World, command: dict[str, Any]) -> None:
                 location=command["location"],
                 instance_ids=command["instances"],
             )
+        case "putGroup":
+            world.put_resource_group(
+                command["subscription"],
+                command["group"],
+                location=command["location"],
+                tags=command["tags"],
+            )
         case "put" if key is not None:
             world.put_scale_set(
                 key,
@@ -211,5 +221,17 @@ def _apply(world: World, command: dict[str, Any]) -> None:
             world.upgrade(key, command["instances"])
         case "reimage" if key is not None:
             world.reimage(key, command["instances"])
+        case "perform":
+            world.perform(decode(command["command"], Command))
+        case "startRollingUpgrade" if key is not None:
+            world.start_rolling_upgrade(OperationKind(command["kind"]), key)
+        case "cancelRollingUpgrade" if key is not None:
+            world.cancel_rolling_upgrade(key)
+        case "approveRollingUpgrade" if key is not None:
+            world.approve_rolling_upgrade(key, command["instances"])
+        case "addFaults":
+            world.add_faults([build_fault(each) for each in command["faults"]])
+        case "removeFault":
+            world.remove_fault(command["name"])
         case unknown:
             raise RecordingError(f"{unknown!r} is no command of a world")

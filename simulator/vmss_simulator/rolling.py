@@ -6,7 +6,7 @@ them out over time. Rules: Microsoft's rolling upgrade pages; error texts as use
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmss_simulator.errors import ErrorDetail
@@ -46,6 +46,11 @@ class Breach:
 
     error: ErrorDetail
     details: tuple[ErrorDetail, ...]
+
+
+def unhealthy_instance() -> ErrorDetail:
+    """Return the error of an instance that is unhealthy for no reason it could tell."""
+    return ErrorDetail(_UNHEALTHY_CODE, _UNHEALTHY)
 
 
 def batch_limit(total: int, percent: int) -> int:
@@ -149,15 +154,11 @@ def _share(count: int, total: int) -> int:
 
 
 def _most_impactful(members: Sequence[Member]) -> str:
-    return next((each.error.message for each in members if each.error is not None), _UNHEALTHY)
+    found = (each.error.message for each in members if each.error is not None)
+    return next(found, _UNHEALTHY)
 
 
 def _details(members: Sequence[Member]) -> tuple[ErrorDetail, ...]:
     return tuple(
-        ErrorDetail(
-            each.error.code if each.error else _UNHEALTHY_CODE,
-            each.error.message if each.error else _UNHEALTHY,
-            each.instance_id,
-        )
-        for each in members
+        replace(each.error or unhealthy_instance(), target=each.instance_id) for each in members
     )

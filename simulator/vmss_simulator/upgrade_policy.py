@@ -6,15 +6,17 @@ answers of the service. Errors about missing health sources have the texts users
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vmss_simulator import documents
 from vmss_simulator.durations import parse_duration
 from vmss_simulator.errors import ArmError
 from vmss_simulator.images import LATEST, split_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BAD_REQUEST = 400
 _POLICY = ("properties", "upgradePolicy")

@@ -11,7 +11,8 @@ import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator.values import HealthState, PowerState, ProvisioningState
+from vmss_simulator.documents import health_probe
+from vmss_simulator.values import HealthState, InstanceView, PowerState, ProvisioningState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         ExtensionStatus,
         Instance,
         Operation,
-        RollingUpgrade,
         ScaleSet,
     )
 
@@ -95,6 +95,9 @@ def scale_set_view_document(scale_set: ScaleSet) -> dict[str, Any]:
             _provisioning_status(scale_set.provisioning, scale_set.error, scale_set.time_created)
         ],
     }
+    services = _orchestration_services(scale_set)
+    if services:
+        document["orchestrationServices"] = services
     by_extension: dict[str, list[str]] = {}
     for instance in instances:
         for extension in instance.extensions:
@@ -106,6 +109,24 @@ def scale_set_view_document(scale_set: ScaleSet) -> dict[str, Any]:
             for name, codes in by_extension.items()
         ]
     return document
+
+
+def _orchestration_services(scale_set: ScaleSet) -> list[dict[str, Any]]:
+    """Return the services the model says anything of, and whether they run."""
+    properties = scale_set.body.get("properties", {})
+    resiliency = properties.get("resiliencyPolicy", {})
+    policies = {
+        "AutomaticRepairs": properties.get("automaticRepairsPolicy"),
+        "AutomaticZoneRebalancing": resiliency.get("automaticZoneRebalancingPolicy"),
+    }
+    found = []
+    for name, policy in policies.items():
+        if not policy:
+            continue
+        state = "Suspended" if name in scale_set.suspended_services else "Running"
+        running = policy.get("enabled") is True
+        found.append({"serviceName": name, "serviceState": state if running else "NotRunning"})
+    return found
 
 
 def instance_document(
@@ -120,6 +141,7 @@ def instance_document(
         "location": scale_set.body.get("location", ""),
         "tags": scale_set.body.get("tags", {}),
         "instanceId": instance.instance_id,
+        "etag": instance.etag,
         "sku": {**_without(scale_set.body.get("sku", {}), "capacity"), "name": instance.vm_size},
     }
     if instance.zone is not None:
@@ -130,12 +152,16 @@ def instance_document(
         "modelDefinitionApplied": instance.model_definition_applied,
         "vmId": instance.vm_id,
         "hardwareProfile": {"vmSize": instance.vm_size},
-        "storageProfile": _storage_profile(scale_set, instance),
+        "storageProfile": storage_profile(scale_set, instance),
         "osProfile": _os_profile(scale_set, instance),
         "provisioningState": instance.provisioning.value,
         "timeCreated": timestamp(instance.time_created),
     }
     properties |= _network(profile, resource_id)
+    probe = health_probe(scale_set.body)
+    if probe and instance.model_definition_applied == "VirtualMachineScaleSet":
+        # Reported of real answers (azure-cli#30708), though no client library's model has it.
+        properties.setdefault("networkProfileConfiguration", {})["healthProbe"] = probe
     if "securityProfile" in profile:
         properties["securityProfile"] = profile["securityProfile"]
     if instance.protection.from_scale_in or instance.protection.from_scale_set_actions:
@@ -143,7 +169,7 @@ def instance_document(
             "protectFromScaleIn": instance.protection.from_scale_in,
             "protectFromScaleSetActions": instance.protection.from_scale_set_actions,
         }
-    if with_view:
+    if with_view and instance.view is not InstanceView.MISSING:
         properties["instanceView"] = instance_view_document(scale_set, instance)
     document["properties"] = properties
     return document
@@ -153,6 +179,8 @@ def instance_view_document(scale_set: ScaleSet, instance: Instance) -> dict[str,
     """Return the instance view of a virtual machine: statuses, agent, extensions, health."""
     since = instance.health_since or instance.time_created
     document: dict[str, Any] = {}
+    if instance.view is InstanceView.MISSING:
+        return document
     # A Flexible set has no update domains.
     if instance.update_domain is not None:
         document["platformUpdateDomain"] = instance.update_domain
@@ -223,37 +251,6 @@ def operation_error(operation: Operation) -> dict[str, Any]:
     }
 
 
-def rolling_upgrade_document(scale_set: ScaleSet, upgrade: RollingUpgrade) -> dict[str, Any]:
-    """Return the latest rolling upgrade, with the policy it goes by."""
-    policy = scale_set.body.get("properties", {}).get("upgradePolicy", {})
-    written = policy.get("rollingUpgradePolicy", {})
-    return {
-        "type": f"{SCALE_SET_TYPE}/rollingUpgrades",
-        "location": scale_set.body.get("location", ""),
-        "properties": {
-            "policy": {
-                "maxBatchInstancePercent": 20,
-                "maxUnhealthyInstancePercent": 20,
-                "maxUnhealthyUpgradedInstancePercent": 20,
-                "pauseTimeBetweenBatches": "PT0S",
-                **written,
-            },
-            "runningStatus": {
-                "code": upgrade.code,
-                "startTime": timestamp(upgrade.started_at),
-                "lastAction": upgrade.last_action,
-                "lastActionTime": timestamp(upgrade.started_at),
-            },
-            "progress": {
-                "successfulInstanceCount": upgrade.successful,
-                "failedInstanceCount": upgrade.failed,
-                "inProgressInstanceCount": upgrade.in_progress,
-                "pendingInstanceCount": upgrade.pending,
-            },
-        },
-    }
-
-
 def _error(detail: ErrorDetail) -> dict[str, Any]:
     document = {"code": detail.code, "message": detail.message}
     if detail.target is not None:
@@ -295,10 +292,9 @@ def _extension_status(extension: ExtensionStatus) -> dict[str, Any]:
 
 
 def _agent(instance: Instance, since: datetime) -> dict[str, Any]:
-    if instance.power is PowerState.RUNNING and instance.provisioning in (
-        ProvisioningState.SUCCEEDED,
-        ProvisioningState.FAILED,
-    ):
+    is_settled = instance.provisioning in (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
+    is_running = instance.power is PowerState.RUNNING
+    if is_running and is_settled and instance.view is InstanceView.COMPLETE:
         return {
             "vmAgentVersion": "2.11.1.12",
             "statuses": [
@@ -344,7 +340,8 @@ def _profile(scale_set: ScaleSet) -> Mapping[str, Any]:
     return profile
 
 
-def _storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
+def storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
+    """Return the disks of a virtual machine, and the image they were made from."""
     storage = _profile(scale_set).get("storageProfile", {})
     model_disk = storage.get("osDisk", {})
     name = _disk_name(instance)
@@ -355,7 +352,17 @@ def _storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
         "name": name,
         "createOption": "FromImage",
     }
-    profile: dict[str, Any] = {"osDisk": disk, "dataDisks": []}
+    attached = [
+        {
+            "lun": each["lun"],
+            "name": each["id"].rpartition("/")[2],
+            "createOption": "Attach",
+            "caching": each["caching"],
+            "managedDisk": {"id": each["id"]},
+        }
+        for each in instance.data_disks
+    ]
+    profile: dict[str, Any] = {"osDisk": disk, "dataDisks": attached}
     if "uri" in instance.image_reference:
         # A legacy image: the disk is a copy beside it, and there is no image reference.
         uri = str(instance.image_reference["uri"])
