@@ -11,7 +11,7 @@ help: ## List the targets.
 
 .venv/.runtime: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[simulator]'
 	@touch $@
 
 .venv/.development: pyproject.toml

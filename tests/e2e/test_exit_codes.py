@@ -85,6 +85,37 @@ def test_a_missing_scale_set_is_1(program: Program) -> None:
     assert (result.code, "shop" in result.err) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "no-such.yaml"),
+        ("plan", str(WEB), "--simulator", "no-such.yaml"),
+        ("plan", str(WEB), "--simulator", str(WEB)),
+        ("plan", str(WEB), *map(str, WEB_SET), "--state-dir", "/proc/no-such"),
+        ("plan", str(WEB), *map(str, WEB_SET), "--out", "no/such/folder.json"),
+        ("snapshot", str(WEB), *map(str, WEB_SET), "--out", "no/such/folder.yaml"),
+        ("apply", "no-such.json", "--auto-approve", *map(str, WEB_SET)),
+        ("apply", str(WEB), "--auto-approve", *map(str, WEB_SET), "--speed", "fast"),
+        ("resume", "../../etc", *map(str, WEB_SET)),
+        ("show", str(WEB)),
+        ("simulator", "serve", "--scenario", str(WEB)),
+        ("plan", str(WEB), "--endpoint", "http://127.0.0.1:1"),
+        ("schema", "no-such"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_used_is_1_with_a_message(
+    program: Program, arguments: tuple[str, ...]
+) -> None:
+    """A wrong name or place is an error of one or two lines, never a traceback."""
+    result = program.run(*arguments)
+
+    assert result.code == 1, result.text
+    assert result.err.startswith("Error: ")
+    assert "bug in vmssplan" not in result.err
+    assert len(result.err.splitlines()) <= 4
+
+
 def test_applying_without_a_terminal_needs_auto_approve(program: Program) -> None:
     """Where nobody can answer, apply refuses and says which option to add."""
     result = program.run("apply", WEB, *WEB_SET)

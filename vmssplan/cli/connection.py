@@ -15,7 +15,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from vmssplan.errors import DocumentInvalid, LockHeld, NotFound, Problem, UsageInvalid
+from vmssplan.errors import (
+    DocumentInvalid,
+    LockHeld,
+    NotFound,
+    Problem,
+    StateUnreadable,
+    UsageInvalid,
+)
 from vmssplan.ports import Backend, Clock
 
 if TYPE_CHECKING:
@@ -184,6 +191,10 @@ async def _embedded(
         raise DocumentInvalid([Problem(line) for line in str(error).splitlines()]) from error
     except RecordingError as error:
         raise LockHeld(str(error), hint="wait for it, or use another --state-dir") from error
+    except OSError as error:
+        raise StateUnreadable(
+            f"{folder}: {error.strerror or error}", hint="choose another place with --state-dir"
+        ) from error
     with recorded:
         if recorded.notice:
             console.warning(recorded.notice)

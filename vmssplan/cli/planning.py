@@ -174,7 +174,10 @@ def snapshot(
     if out is None:
         console.out(text)
         return ExitCode.SUCCESS
-    write_private(out, text)
+    try:
+        write_private(out, text)
+    except OSError as error:
+        raise UsageInvalid(f"{out}: {error.strerror or error}") from error
     console.out(f"Wrote {out}. Try: vmssplan plan {path} --simulator {out}")
     return ExitCode.SUCCESS
 

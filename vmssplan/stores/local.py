@@ -209,7 +209,7 @@ def read_journal(path: Path) -> tuple[Event, ...]:
 def save_rollout(rollout: Rollout, path: Path) -> None:
     """Write the Rollout as reviewable JSON, whole or not at all."""
     document = rollout_document(rollout, tool=f"vmssplan {__version__}")
-    with _reporting(path):
+    with _reporting(path, "choose a place that can be written"):
         write_private(path, readable_json(document))
 
 
@@ -246,13 +246,11 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _reporting(path: Path) -> Iterator[None]:
+def _reporting(path: Path, hint: str = "choose another place with --state-dir") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StateUnreadable(
-            f"{path}: {error.strerror or error}", hint="choose another place with --state-dir"
-        ) from error
+        raise StateUnreadable(f"{path}: {error.strerror or error}", hint=hint) from error
 
 
 def _lock_name(target: ScaleSetId) -> str:
