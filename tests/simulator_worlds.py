@@ -42,6 +42,8 @@ def model(capacity: int = 3, version: str = OLD, **properties: Any) -> dict[str,
         "properties": {
             "orchestrationMode": "Uniform",
             "singlePlacementGroup": capacity <= 100,
+            # So that the ids are 0 to capacity - 1; what it does has tests of its own.
+            "overprovision": False,
             "upgradePolicy": {"mode": "Manual"},
             "virtualMachineProfile": {
                 "osProfile": {"computerNamePrefix": "web", "adminUsername": "ops"},

@@ -134,11 +134,12 @@ def vm_size(body: Mapping[str, Any]) -> str:
 def capacity(body: Mapping[str, Any]) -> int:
     """Return how many machines the set shall have; ArmError 400 when out of its range.
 
-    At most 100 in a single placement group, else 1000.
+    At most 100 in a single placement group, 600 of a managed image, else 1000 (placement groups
+    page).
     """
     value = section(body, "sku").get("capacity", 0)
     single = section(body, "properties").get("singlePlacementGroup", True) is True
-    limit = 100 if single else 1000
+    limit = 100 if single else 600 if _is_managed_image(body) else 1000
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= limit:
         message = (
             f"The value of parameter sku.capacity is invalid: {value!r}."
@@ -146,6 +147,11 @@ def capacity(body: Mapping[str, Any]) -> int:
         )
         raise ArmError(400, "InvalidParameter", message, target="sku.capacity")
     return value
+
+
+def _is_managed_image(body: Mapping[str, Any]) -> bool:
+    image_id = text(body, *_PROFILE, "storageProfile", "imageReference", "id") or ""
+    return "/providers/microsoft.compute/images/" in image_id.casefold()
 
 
 def upgrade_mode(body: Mapping[str, Any]) -> str:
@@ -190,6 +196,8 @@ def extensions(body: Mapping[str, Any]) -> tuple[ExtensionStatus, ...]:
             publisher=text(each, "properties", "publisher") or "",
             type=text(each, "properties", "type") or "",
             version=text(each, "properties", "typeHandlerVersion") or "1.0",
+            settings=section(each, "properties", "settings"),
+            auto_upgrade=section(each, "properties").get("autoUpgradeMinorVersion") is not False,
         )
         for each in listed
     )
@@ -197,13 +205,18 @@ def extensions(body: Mapping[str, Any]) -> tuple[ExtensionStatus, ...]:
 
 def has_application_health(body: Mapping[str, Any]) -> bool:
     """Whether the model has a health source: the extension, or a load balancer probe."""
-    if section(body, *_PROFILE, "networkProfile", "healthProbe"):
+    if health_probe(body):
         return True
     return any(
         each.publisher.casefold() == "microsoft.managedservices"
         and each.type.casefold().startswith("applicationhealth")
         for each in extensions(body)
     )
+
+
+def health_probe(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the model's load balancer probe, empty when it has none."""
+    return section(body, *_PROFILE, "networkProfile", "healthProbe")
 
 
 def zones(body: Mapping[str, Any]) -> tuple[str, ...]:

@@ -32,6 +32,13 @@ class ProtectedInstances(StrEnum):
     REFUSE = "refuse"
 
 
+class WhileRolling(StrEnum):
+    """What a write of the model meets while a native rolling upgrade goes on."""
+
+    REFUSE = "refuse"
+    PREEMPT = "preempt"
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The named choices of a world.
@@ -55,6 +62,29 @@ class Options:
     * max_instances_per_request: no limit is documented; None means none.
     * update_domain_count: five are commonly seen in a placement group.
     * instance_page_size: how many instances one page of a list holds.
+    * while_rolling: a conflict is reported for scale sets in general, and so is an operation that
+      a newer write preempts; hence `refuse`, or `preempt`, which ends the upgrade as cancelled.
+    * rolling_health_timeout: five minutes a batch is documented for automatic OS upgrades only.
+    * rolling_counts_current_instances: whether instances that were current already count as
+      successful; a recording of 2019 counts them, a document of 2023 does not.
+    * rolling_counts_stopped_instances: whether an instance that somebody switched off counts as
+      unhealthy; False leaves it out, as otherwise no set with parked machines could roll.
+    * rolling_counts_batch: whether a batch counts as unhealthy before it starts. The documentation
+      says "either as a result of being upgraded"; with it a set of two never rolls at 20%.
+    * rolling_upgraded_of_all: whether unhealthy upgraded instances are a share of all instances
+      (Microsoft's example) or of those upgraded so far (the reference).
+    * surge_quota: how many instances more than its capacity the quota lets a set have with
+      `maxSurge`; beyond that a batch is upgraded in place. None is no limit.
+    * automatic_os_upgrade_delay: from the publication of a version to the platform's upgrade; in
+      Azure days, as regions take turns.
+    * overprovision_percent: how many machines a set with `overprovision` makes on top; twenty
+      percent is documented, rounded up by assumption. 0 turns it off.
+    * scale_in_honours_protection: whether lowering the capacity passes protected instances by;
+      documented for autoscale only.
+    * maintenance_eligible: whether performMaintenance finds the machines eligible; recorded
+      tests only ever show it refused.
+    * repairs_before_suspension: after how many automatic repairs in a row that bring no
+      instance back to health the service suspends itself; that it does is documented.
     * operation_retry_after: the `Retry-After` of a running operation; None leaves it out.
     """
 
@@ -70,6 +100,18 @@ class Options:
     max_instances_per_request: int | None = None
     update_domain_count: int = 5
     instance_page_size: int = 100
+    while_rolling: WhileRolling = WhileRolling.REFUSE
+    rolling_health_timeout: timedelta = timedelta(minutes=5)
+    rolling_counts_current_instances: bool = True
+    rolling_counts_stopped_instances: bool = False
+    rolling_counts_batch: bool = False
+    rolling_upgraded_of_all: bool = False
+    surge_quota: int | None = None
+    automatic_os_upgrade_delay: timedelta = timedelta(0)
+    overprovision_percent: int = 20
+    scale_in_honours_protection: bool = True
+    maintenance_eligible: bool = False
+    repairs_before_suspension: int = 3
     operation_retry_after: timedelta | None = timedelta(seconds=10)
 
     @classmethod
@@ -82,6 +124,11 @@ class Options:
             values["concurrent_operations"] = ConcurrentOperations(values["concurrent_operations"])
         if "protected_instances" in values:
             values["protected_instances"] = ProtectedInstances(values["protected_instances"])
+        if "while_rolling" in values:
+            values["while_rolling"] = WhileRolling(values["while_rolling"])
+        for name in ("rolling_health_timeout", "automatic_os_upgrade_delay"):
+            if name in values:
+                values[name] = parse_duration(values[name])
         if values.get("operation_retry_after") is not None:
             values["operation_retry_after"] = parse_duration(values["operation_retry_after"])
         return cls(**values)

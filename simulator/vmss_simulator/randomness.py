@@ -70,6 +70,8 @@ class Latencies:
 
     `upgrade` and `reimage` last until the OS disk is replaced, `boot` from there until the
     instance runs, all inside the operation; `health` from running to `HealthState/healthy`.
+    `instance_update` is what leaves the machine running; `eviction` until a spot machine goes,
+    half an hour at most by the documentation.
     """
 
     model_update: Latency = Latency(timedelta(seconds=15), timedelta(seconds=40))
@@ -79,6 +81,13 @@ class Latencies:
     health: Latency = Latency(timedelta(seconds=20), timedelta(seconds=60))
     create: Latency = Latency(timedelta(seconds=60), timedelta(seconds=120))
     delete: Latency = Latency(timedelta(seconds=45), timedelta(seconds=90))
+    start: Latency = Latency(timedelta(seconds=40), timedelta(seconds=80))
+    restart: Latency = Latency(timedelta(seconds=45), timedelta(seconds=90))
+    redeploy: Latency = Latency(timedelta(seconds=120), timedelta(seconds=240))
+    power_off: Latency = Latency(timedelta(seconds=30), timedelta(seconds=60))
+    deallocate: Latency = Latency(timedelta(seconds=45), timedelta(seconds=120))
+    instance_update: Latency = Latency(timedelta(seconds=10), timedelta(seconds=30))
+    eviction: Latency = Latency(timedelta(minutes=2), timedelta(minutes=20))
     nothing_to_do: Latency = Latency(timedelta(seconds=3), timedelta(seconds=3))
 
     @classmethod

@@ -10,11 +10,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmss_simulator.codec import Undecodable
 from vmss_simulator.errors import ScenarioError
 from vmss_simulator.faults import FaultRule
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies
+from vmss_simulator.saving import is_world, read_world
+from vmss_simulator.scenario_autoscale import build_autoscale
 from vmss_simulator.scenario_build import (
     DEFAULT_START,
     build_catalogue,
@@ -24,13 +27,15 @@ from vmss_simulator.scenario_build import (
     moment,
 )
 from vmss_simulator.scenario_sets import Setting, build_scale_set
-from vmss_simulator.scenario_text import Problem, read_document, scenario_schema
+from vmss_simulator.scenario_text import Document, Problem, read_mapping, scenario_schema
+from vmss_simulator.state import State
 from vmss_simulator.values import RollingUpgrade, ScaleSet, ScaleSetKey
 from vmss_simulator.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from vmss_simulator.autoscale import AutoscalePlan
     from vmss_simulator.scenario_text import KeyPath
 
 __all__ = ["Scenario", "load_scenario", "parse_scenario", "scenario_schema"]
@@ -48,12 +53,16 @@ class Scenario:
     latencies: Latencies
     images: Catalogue
     scale_sets: tuple[ScaleSet, ...]
-    rolling_upgrades: tuple[tuple[ScaleSetKey, RollingUpgrade], ...] = ()
+    rolling_upgrades: tuple[tuple[ScaleSetKey, RollingUpgrade | None], ...] = ()
     faults: tuple[FaultRule, ...] = ()
+    autoscale: tuple[AutoscalePlan, ...] = ()
+    saved: State | None = None
 
     def world(self) -> World:
-        """Start a world, at `start`."""
-        return World(
+        """Start a world, at `start`; one that was saved goes on where it was."""
+        if self.saved is not None:
+            return World.resume(self.saved.fork())
+        world = World(
             start=self.start,
             seed=self.seed,
             options=self.options,
@@ -61,8 +70,11 @@ class Scenario:
             images=self.images,
             faults=self.faults,
             scale_sets=self.scale_sets,
-            rolling_upgrades=self.rolling_upgrades,
+            upgrades=self.rolling_upgrades,
         )
+        for plan in self.autoscale:
+            world.begin_autoscale(plan)
+        return world
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -76,7 +88,10 @@ def load_scenario(path: str | Path) -> Scenario:
 
 def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     """Read the text of a scenario; `source` names it in errors, which are ScenarioError."""
-    document = read_document(text, source)
+    document = read_mapping(text, source)
+    if is_world(document.raw):
+        return _saved(document)
+    document.check()
     raw = document.raw
     problems = [*latency_problems(raw), *_moment_problems(raw, ()), *_name_problems(raw)]
     if problems:
@@ -88,13 +103,19 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         images=build_catalogue(raw.get("images", {})),
     )
     scale_sets: list[ScaleSet] = []
-    rolling_upgrades: list[tuple[ScaleSetKey, RollingUpgrade]] = []
+    autoscale: list[AutoscalePlan] = []
+    rolling_upgrades: list[tuple[ScaleSetKey, RollingUpgrade | None]] = []
     for index, each in enumerate(raw["scaleSets"]):
         scale_set, found = build_scale_set(each, ("scaleSets", index), setting)
         problems += found
         if scale_set is None:
             continue
         scale_sets.append(scale_set)
+        if "autoscale" in each:
+            place = ("scaleSets", index, "autoscale")
+            plan, found = build_autoscale(each["autoscale"], place, scale_set)
+            autoscale.append(plan)
+            problems += found
         if "rollingUpgrade" in each:
             upgrade = build_rolling_upgrade(each["rollingUpgrade"], setting.start)
             rolling_upgrades.append((scale_set.key, upgrade))
@@ -109,8 +130,30 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         latencies=Latencies.from_document(raw.get("latencies", {})),
         images=setting.images,
         scale_sets=tuple(scale_sets),
+        autoscale=tuple(autoscale),
         rolling_upgrades=tuple(rolling_upgrades),
         faults=tuple(build_fault(each) for each in raw.get("faults", ())),
+    )
+
+
+def _saved(document: Document) -> Scenario:
+    """Read a world that was saved: a scenario that begins in the middle."""
+    raw = document.raw
+    try:
+        state = read_world(raw)
+    except Undecodable as error:
+        raise document.refusal([Problem(error.path, error.message)]) from error
+    return Scenario(
+        name=str(raw.get("name", Path(document.source).stem)),
+        description=str(raw.get("description", "")),
+        seed=state.seed,
+        start=state.start,
+        options=state.options,
+        latencies=state.latencies,
+        images=state.images,
+        scale_sets=tuple(state.scale_sets.values()),
+        faults=state.faults.rules,
+        saved=state,
     )
 
 

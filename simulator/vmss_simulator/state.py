@@ -10,17 +10,28 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator import documents
+from vmss_simulator.effects import (
+    Action,
+    EndOperation,
+    FailWork,
+    KeepInstanceUpdating,
+    OperationEffect,
+    SilenceAgent,
+)
 from vmss_simulator.errors import ErrorDetail
-from vmss_simulator.faults import FailWork, Faults
+from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies, stream
+from vmss_simulator.resource_groups import GroupKey, ResourceGroup
+from vmss_simulator.rolling_run import RollingRun
 from vmss_simulator.throttling import Throttle
 from vmss_simulator.values import (
+    AutoscaleSetting,
     ExtensionStatus,
     HealthState,
     Instance,
@@ -51,19 +62,28 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an operation does to one instance, decided when it starts."""
+    """What an operation does to one instance, decided when it starts.
+
+    It is void as soon as something else is done to the instance (`epoch`). The machine runs on
+    through quiet work.
+    """
 
     operation_id: str
     key: ScaleSetKey
     instance_id: str
     verb: str
     target: Target
+    epoch: int
     power_after: PowerState = PowerState.RUNNING
+    is_quiet: bool = False
     failure: FailWork | None = None
     factor: float = 1.0
     never_ends: bool = False
-    never_healthy: bool = False
-    unhealthy_after: float | None = None  # seconds after turning healthy; None is never
+    settles_as: HealthState = HealthState.HEALTHY
+    turns: tuple[tuple[timedelta, HealthState], ...] = ()  # counted from when it has settled
+    keeps_extensions: bool = False
+    silence: SilenceAgent | None = None
+    stays_updating: KeepInstanceUpdating | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +153,117 @@ class ActorWrites:
     body: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ActorActs:
+    """Somebody else does something to a set or its instances."""
+
+    actor: str
+    key: ScaleSetKey
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class FaultStrikes:
+    """What a rule has happen at a time happens to a set, if the rule is still there."""
+
+    rule: str
+    key: ScaleSetKey
+
+
+@dataclass(frozen=True, slots=True)
+class HostsReturn:
+    """The hosts that an outage took away are back."""
+
+    rule: str
+    key: ScaleSetKey
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReports:
+    """The machine's agent reports again, unless it has been worked on since (`epoch`)."""
+
+    key: ScaleSetKey
+    instance_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSettles:
+    """An instance that went on saying `Updating` stops to, unless worked on since (`epoch`)."""
+
+    key: ScaleSetKey
+    instance_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSetSettles:
+    """A set that went on saying `Updating` stops to, unless an operation runs on it."""
+
+    key: ScaleSetKey
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCut:
+    """An operation is ended before its time."""
+
+    operation_id: str
+    end: EndOperation
+
+
+FaultTask = (
+    ActorWrites
+    | ActorActs
+    | FaultStrikes
+    | HostsReturn
+    | AgentReports
+    | InstanceSettles
+    | ScaleSetSettles
+    | OperationCut
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EvictionDue:
+    """The platform takes a spot instance away."""
+
+    key: ScaleSetKey
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairDue:
+    """An unhealthy instance may be repaired now, unless it has been worked on since (`epoch`)."""
+
+    key: ScaleSetKey
+    instance_id: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleDue:
+    """Autoscale looks at a set: it wants this capacity, None for the one the set has."""
+
+    key: ScaleSetKey
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RollingTurn:
+    """The pause of a native rolling upgrade is over, or its wait for health."""
+
+    key: ScaleSetKey
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformLooks:
+    """The platform looks whether a set is to have an automatic OS upgrade."""
+
+    key: ScaleSetKey
+
+
+RollingTask = RollingTurn | PlatformLooks
+
 Task = (
     ModelSettles
     | DiskReplaced
@@ -141,7 +272,11 @@ Task = (
     | InstanceVanishes
     | HealthTurns
     | StepEnds
-    | ActorWrites
+    | FaultTask
+    | EvictionDue
+    | RepairDue
+    | AutoscaleDue
+    | RollingTask
 )
 
 
@@ -152,11 +287,17 @@ class Running:
     remaining: int
     writes_model: bool
     failures: tuple[ErrorDetail, ...] = ()
+    effects: tuple[OperationEffect, ...] = ()
 
 
 @dataclass(slots=True)
 class State:
-    """The mutable part of a world; scale sets are stored under their folded keys."""
+    """The mutable part of a world; scale sets are stored under their folded keys.
+
+    `rolling_upgrades` is what `rollingUpgrades/latest` shows, `rolling_runs` are those that go
+    on. `platform_waits` are sets whose OS upgrade waits until they are free, `deferred` those
+    where it waits for approval, with the instances approved so far.
+    """
 
     now: datetime
     start: datetime
@@ -172,12 +313,19 @@ class State:
     operations: dict[str, Operation] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
     rolling_upgrades: dict[ScaleSetKey, RollingUpgrade] = field(default_factory=dict)
+    rolling_runs: dict[ScaleSetKey, RollingRun] = field(default_factory=dict)
+    os_upgrades: dict[ScaleSetKey, tuple[RollingUpgrade, ...]] = field(default_factory=dict)
+    platform_waits: list[ScaleSetKey] = field(default_factory=list)
+    deferred: dict[ScaleSetKey, frozenset[str]] = field(default_factory=dict)
+    autoscale: dict[str, AutoscaleSetting] = field(default_factory=dict)
+    resource_groups: dict[GroupKey, ResourceGroup] = field(default_factory=dict)
     epochs: dict[tuple[ScaleSetKey, str], int] = field(default_factory=dict)
     draws: dict[tuple[str, str], int] = field(default_factory=dict)
     log: list[WorldEvent] = field(default_factory=list)
     timetable: list[tuple[datetime, int, Task]] = field(default_factory=list)
     scheduled: int = 0
     fingerprints: dict[ScaleSetKey, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
+    history: list[tuple[datetime, dict[ScaleSetKey, ScaleSet]]] = field(default_factory=list)
 
     def fork(self) -> State:
         """Return an independent copy; the values inside are frozen and shared."""
@@ -191,11 +339,18 @@ class State:
             operations=dict(self.operations),
             running=dict(self.running),
             rolling_upgrades=dict(self.rolling_upgrades),
+            rolling_runs=dict(self.rolling_runs),
+            os_upgrades=dict(self.os_upgrades),
+            platform_waits=list(self.platform_waits),
+            deferred=dict(self.deferred),
+            autoscale=dict(self.autoscale),
+            resource_groups=dict(self.resource_groups),
             epochs=dict(self.epochs),
             draws=dict(self.draws),
             log=list(self.log),
             timetable=list(self.timetable),
             fingerprints=dict(self.fingerprints),
+            history=list(self.history),
         )
 
     def schedule(self, at: datetime, task: Task) -> None:
@@ -207,9 +362,32 @@ class State:
         """Take the due tasks in order, moving the time to each; also those put meanwhile."""
         while self.timetable and self.timetable[0][0] <= until:
             at, _, task = heapq.heappop(self.timetable)
-            self.now = max(self.now, at)
+            self._move_to(at)
             yield task
-        self.now = max(self.now, until)
+        self._move_to(until)
+
+    def _move_to(self, at: datetime) -> None:
+        """Go to a later moment, and keep what was until then for reads that are behind."""
+        if at <= self.now:
+            return
+        span = self.faults.longest_staleness
+        if span:
+            self.history.append((self.now, dict(self.scale_sets)))
+            oldest = at - span
+            while len(self.history) > 1 and self.history[1][0] <= oldest:
+                del self.history[0]
+        elif self.history:
+            self.history.clear()
+        self.now = at
+
+    def scale_sets_at(self, moment: datetime) -> dict[ScaleSetKey, ScaleSet]:
+        """Return the sets as they were, as far back as a fault may ask for."""
+        if moment >= self.now:
+            return self.scale_sets
+        before = [kept for at, kept in self.history if at <= moment]
+        if before:
+            return before[-1]
+        return self.history[0][1] if self.history else self.scale_sets
 
     def random(self, resource: str, purpose: str) -> Random:
         """Return a fresh stream for one draw about a resource."""
@@ -239,10 +417,27 @@ class State:
         self.scale_sets[scale_set.key.folded()] = scale_set
 
     def add(self, scale_set: ScaleSet) -> None:
-        """Store a set that is new, with whatever instances it has."""
+        """Store a set that is new, with whatever instances it has; its group is made if need be."""
         key = scale_set.key.folded()
+        location = documents.text(scale_set.body, "location") or ""
+        group = ResourceGroup(
+            scale_set.key.subscription_id, scale_set.key.resource_group, location
+        )
+        self.resource_groups.setdefault(group.key, group)
         self.scale_sets[key] = scale_set
         self.in_service[key] = scale_set.in_service_count
+
+    def forget(self, key: ScaleSetKey) -> None:
+        """Remove a set that has no instances any more.
+
+        What counts its instances stays, so that nothing due for an old one meets a new one.
+        """
+        folded = key.folded()
+        del self.scale_sets[folded]
+        del self.in_service[folded]
+        for kept in (self.next_number, self.rolling_upgrades, self.os_upgrades, self.fingerprints):
+            kept.pop(folded, None)
+        self.emit("scaleSetDeleted", key)
 
     def change(self, key: ScaleSetKey, instance: Instance, event: str, **data: Any) -> None:
         """Store a new or changed instance and log why, with the in-service count if it moved."""

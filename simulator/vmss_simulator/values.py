@@ -35,6 +35,15 @@ class PowerState(StrEnum):
     STOPPED = "stopped"
     DEALLOCATING = "deallocating"
     DEALLOCATED = "deallocated"
+    UNKNOWN = "unknown"
+
+
+class InstanceView(StrEnum):
+    """How much the instance view of a machine shows."""
+
+    COMPLETE = "complete"
+    AGENT_SILENT = "agentSilent"
+    MISSING = "missing"
 
 
 class HealthState(StrEnum):
@@ -120,6 +129,12 @@ class OperationKind(StrEnum):
     REPAIR = "repair"
 
 
+    @property
+    def is_read(self) -> bool:
+        """Whether it leaves everything as it is."""
+        return self.value.startswith(("get", "list"))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class ScaleSetKey:
     """Which scale set; names compare as Azure compares them, without case."""
@@ -152,6 +167,14 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomMetrics:
+    """What the application tells rolling upgrades by its health: its phase, or to pass it by."""
+
+    phase: int | None = None
+    skips_upgrade: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExtensionStatus:
     """One VM extension as the instance view shows it."""
 
@@ -175,6 +198,7 @@ class Instance:
     `health` is None when the set has no application health source.
     `busy_with` names the operation working on it. `settled_at` is when the last operation on it
     ended, None when there was none. `data_disks` are those attached to this one machine.
+    `view` is how much its instance view shows.
     """
 
     instance_id: str
@@ -201,6 +225,13 @@ class Instance:
     etag_number: int = 1
     settled_at: datetime | None = None
     data_disks: tuple[Mapping[str, Any], ...] = ()
+    custom_metrics: CustomMetrics | None = None
+    view: InstanceView = InstanceView.COMPLETE
+
+    @property
+    def etag(self) -> str:
+        """The etag as Azure writes it: a quoted integer that grows with every write."""
+        return f'"{self.etag_number}"'
 
     @property
     def in_service(self) -> bool:
@@ -266,12 +297,6 @@ class AutoscaleKey:
     subscription_id: str
     resource_group: str
     name: str
-
-    def folded(self) -> AutoscaleKey:
-        """Return the key under which the world stores the setting."""
-        return AutoscaleKey(
-            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
-        )
 
     @property
     def resource_id(self) -> str:
@@ -347,16 +372,25 @@ class Allowance:
     """What a request was let in with.
 
     `remaining` pairs the throttle's buckets, as `Microsoft.Compute/<policy>`, with what they
-    still allow; `charge` is what the request cost. `reply_lost` and `reply_delay` are faults:
-    the request is carried out, but its reply never arrives, or arrives that much later.
+    still allow; `charge` is what the request cost.
+
+    The rest are faults, for the door to see to. `reply_lost`, `reply_cut` and `reply_delay`: the
+    request is carried out, but its reply never arrives, breaks off, or arrives that much later.
+    `deliveries`: how often it is carried out; the last answer counts. `stale_by` and
+    `hidden_views` are for `World.seen`. `date_skew`: how far off the answer's `Date` is.
     """
 
     remaining: tuple[tuple[str, int], ...] = ()
     charge: int = 1
     reply_lost: bool = False
     reply_delay: timedelta = timedelta(0)
+    reply_cut: bool = False
+    deliveries: int = 1
+    stale_by: timedelta = timedelta(0)
+    hidden_views: frozenset[str] = frozenset()
+    date_skew: timedelta = timedelta(0)
 
     def deliver(self) -> None:
-        """Raise ReplyLost when the reply is to be lost; call it after carrying out a request."""
-        if self.reply_lost:
+        """Raise ReplyLost when the reply is not to arrive whole; call it after carrying it out."""
+        if self.reply_lost or self.reply_cut:
             raise ReplyLost("the request was carried out, but its reply was lost on the way")

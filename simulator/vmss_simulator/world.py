@@ -20,24 +20,35 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from vmss_simulator import documents
+from vmss_simulator import admission, documents, rolling_upgrades
+from vmss_simulator.automatic_os import watch
+from vmss_simulator.autoscale import begin_with, find_setting
+from vmss_simulator.codec import encode
+from vmss_simulator.commands import Command
 from vmss_simulator.errors import ArmError
-from vmss_simulator.faults import DelayReply, Faults, LoseReply, RefuseRequest, ThrottleRequest
+from vmss_simulator.faults import Faults
+from vmss_simulator.hindsight import seen
 from vmss_simulator.images import Catalogue
+from vmss_simulator.mishaps import befall, schedule_faults
 from vmss_simulator.options import Options
+from vmss_simulator.performing import perform, without_secrets
 from vmss_simulator.randomness import Latencies
-from vmss_simulator.state import ActorWrites, State
-from vmss_simulator.throttling import POLICIES, too_many_requests
+from vmss_simulator.repairs import watch_all
+from vmss_simulator.resource_groups import ResourceGroup, find_group, list_groups, put_group
+from vmss_simulator.state import FaultTask, RollingTask, State
+from vmss_simulator.timetable import carry_out
 from vmss_simulator.values import Allowance, OperationKind
-from vmss_simulator.work import carry_out
 from vmss_simulator.writes import find, find_instance, work_on_instances, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from vmss_simulator.autoscale import AutoscalePlan
     from vmss_simulator.faults import FaultRule, RequestEffect
     from vmss_simulator.values import (
+        AutoscaleKey,
+        AutoscaleSetting,
         ImageVersion,
         Instance,
         Operation,
@@ -49,26 +60,6 @@ if TYPE_CHECKING:
 
     Recorder = Callable[[dict[str, Any]], None]
 
-_READS = frozenset(
-    {
-        OperationKind.GET_SCALE_SET,
-        OperationKind.LIST_SCALE_SETS,
-        OperationKind.GET_INSTANCE_VIEW,
-        OperationKind.LIST_INSTANCES,
-        OperationKind.GET_INSTANCE,
-        OperationKind.GET_OPERATION,
-        OperationKind.LIST_IMAGE_VERSIONS,
-        OperationKind.GET_ROLLING_UPGRADE,
-        OperationKind.LIST_SKUS,
-        OperationKind.LIST_LIFECYCLE_HOOK_EVENTS,
-        OperationKind.GET_EXTENSION,
-        OperationKind.GET_INSTANCE_EXTENSION,
-        OperationKind.GET_BOOT_DIAGNOSTICS,
-        OperationKind.GET_AUTOSCALE,
-    }
-)
-_CONFLICT_STATUS = 409
-_ACTOR_RETRY = timedelta(seconds=30)
 
 
 class World:
@@ -84,8 +75,9 @@ class World:
         images: Catalogue | None = None,
         faults: Sequence[FaultRule] = (),
         scale_sets: Sequence[ScaleSet] = (),
-        rolling_upgrades: Sequence[tuple[ScaleSetKey, RollingUpgrade]] = (),
+        upgrades: Sequence[tuple[ScaleSetKey, RollingUpgrade | None]] = (),
     ) -> None:
+        """Make a world; of `upgrades`, None is one that somebody begins now, others stand still."""
         if start.utcoffset() is None:
             raise ValueError("virtual time is aware: give the start a time zone")
         self._state = State(
@@ -100,8 +92,11 @@ class World:
         self._recorder: Recorder | None = None
         for scale_set in scale_sets:
             self._adopt(scale_set)
-        for key, upgrade in rolling_upgrades:
-            self._state.rolling_upgrades[key.folded()] = upgrade
+        for key, upgrade in upgrades:
+            if upgrade is None:
+                rolling_upgrades.begin_for_somebody(self._state, key)
+            else:
+                self._state.rolling_upgrades[key.folded()] = upgrade
 
     @property
     def now(self) -> datetime:
@@ -149,17 +144,28 @@ class World:
             return
         self._record(do="advance", to=when.isoformat())
         for task in self._state.due(when):
-            if isinstance(task, ActorWrites):
-                self._let_act(task)
-            else:
+            rolling_upgrades.before_task(self._state, task)
+            if isinstance(task, FaultTask):
+                befall(self._state, task)
+            elif not isinstance(task, RollingTask):
                 carry_out(self._state, task)
+            rolling_upgrades.after_task(self._state, task)
+
+    @classmethod
+    def resume(cls, state: State) -> Self:
+        """Return the world that goes on from this state, which is its own from now on."""
+        resumed = object.__new__(cls)
+        resumed._state = state
+        resumed._recorder = None
+        return resumed
+
+    def snapshot(self) -> State:
+        """Return a copy of everything that changes in the world, the future included."""
+        return self._state.fork()
 
     def fork(self) -> Self:
         """Return an independent copy, which is not recorded."""
-        copy = object.__new__(type(self))
-        copy._state = self._state.fork()
-        copy._recorder = None
-        return copy
+        return type(self).resume(self.snapshot())
 
     def admit(
         self,
@@ -183,26 +189,47 @@ class World:
             location=location,
             instances=list(instance_ids),
         )
+        return admission.admit(
+            self._state,
+            kind,
+            key,
+            subscription_id=subscription_id,
+            location=location,
+            instance_ids=instance_ids,
+        )
+
+    def seen(self, allowance: Allowance) -> Self:
+        """Return the world as a read that was let in sees it; only for reading.
+
+        It is this one, unless a fault has the read answer from the past, or without views.
+        """
+        if not allowance.stale_by and not allowance.hidden_views:
+            return self
+        return type(self).resume(seen(self._state, allowance))
+
+    @property
+    def fault_rules(self) -> tuple[FaultRule, ...]:
+        """The rules of what goes wrong, in the order requests meet them."""
+        return self._state.faults.rules
+
+    def fault_counts(self, name: str) -> tuple[int, int]:
+        """Return how often the rule of this name has matched, and how often applied."""
+        return self._state.faults.counts(name)
+
+    def add_faults(self, rules: Sequence[FaultRule]) -> None:
+        """Add rules, whose times count from now; ValueError for a name that is taken."""
+        written = [None if each.document is None else dict(each.document) for each in rules]
+        self._record(do="addFaults", faults=written)
         state = self._state
-        lost, delay = False, Allowance().reply_delay
-        for rule, effect in state.faults.on_request(kind, key, instance_ids, state.now):
-            if kind not in _READS and key is not None:
-                state.emit("faultApplied", key, rule=rule.name)
-            _refuse(effect, state.now)
-            lost = lost or isinstance(effect, LoseReply)
-            if isinstance(effect, DelayReply):
-                random = state.random(key.resource_id if key else "", f"delay/{rule.name}")
-                delay += effect.delay.draw(random)
-        remaining: tuple[tuple[str, int], ...] = ()
-        if state.options.throttling and POLICIES[kind]:
-            remaining = state.throttle.take(
-                kind,
-                resource=key.folded().resource_id if key else None,
-                subscription=subscription_id,
-                location=location or self._location_of(key),
-                now=state.now,
-            )
-        return Allowance(remaining, max(1, len(instance_ids)), lost, delay)
+        state.faults.add(rules, state.now)
+        for rule in rules:
+            for scale_set in tuple(state.scale_sets.values()):
+                schedule_faults(state, scale_set.key, only=rule.name)
+
+    def remove_fault(self, name: str) -> bool:
+        """Take a rule away, with what it would still do; False when there is none of that name."""
+        self._record(do="removeFault", name=name)
+        return self._state.faults.remove(name)
 
     def subscription_ids(self) -> tuple[str, ...]:
         """List the subscriptions the world has scale sets in, folded, by first use."""
@@ -211,6 +238,10 @@ class World:
     def scale_set(self, key: ScaleSetKey) -> ScaleSet:
         """Return the set as it is now; ArmError 404."""
         return find(self._state, key)
+
+    def has_scale_set(self, key: ScaleSetKey) -> bool:
+        """Whether there is such a set."""
+        return key.folded() in self._state.scale_sets
 
     def scale_sets(self, subscription_id: str, resource_group: str | None = None) -> list[ScaleSet]:
         """List the sets of a subscription, or of one of its resource groups, by creation."""
@@ -221,6 +252,27 @@ class World:
             for folded, each in self._state.scale_sets.items()
             if folded.subscription_id == subscription and group in (None, folded.resource_group)
         ]
+
+    def resource_groups(self, subscription_id: str) -> list[ResourceGroup]:
+        """List the resource groups of a subscription, by creation."""
+        return list_groups(self._state, subscription_id)
+
+    def resource_group(self, subscription_id: str, name: str) -> ResourceGroup:
+        """Return a resource group; ArmError 404."""
+        return find_group(self._state, subscription_id, name)
+
+    def put_resource_group(
+        self, subscription_id: str, name: str, *, location: str, tags: Mapping[str, str]
+    ) -> ResourceGroup:
+        """Make a resource group, or give it other tags; ArmError 409."""
+        self._record(
+            do="putGroup",
+            subscription=subscription_id,
+            group=name,
+            location=location,
+            tags=dict(tags),
+        )
+        return put_group(self._state, ResourceGroup(subscription_id, name, location, tags))
 
     def instance(self, key: ScaleSetKey, instance_id: str) -> Instance:
         """Return one instance; ArmError 404 for the set, 400 for the instance."""
@@ -314,6 +366,59 @@ class World:
         self._record(do="reimage", key=_key_document(key), instances=list(instance_ids))
         return work_on_instances(self._state, OperationKind.REIMAGE, key, instance_ids)
 
+    def start_rolling_upgrade(self, kind: OperationKind, key: ScaleSetKey) -> Operation:
+        """Begin a native rolling upgrade of the OS image or of the extensions, by the kind.
+
+        ArmError 404 for no such set or image, 409 while another one or an operation runs.
+        """
+        self._record(do="startRollingUpgrade", key=_key_document(key), kind=kind.value)
+        return rolling_upgrades.start_rolling_upgrade(self._state, kind, key)
+
+    def cancel_rolling_upgrade(self, key: ScaleSetKey) -> Operation:
+        """Stop the set's native rolling upgrade; ArmError 404, 409 when there is none."""
+        self._record(do="cancelRollingUpgrade", key=_key_document(key))
+        return rolling_upgrades.cancel_rolling_upgrade(self._state, key)
+
+    def approve_rolling_upgrade(self, key: ScaleSetKey, instance_ids: Sequence[str]) -> Operation:
+        """Let a deferred OS upgrade begin; no ids is all instances. ArmError 400, 404, 409."""
+        ids = list(instance_ids)
+        self._record(do="approveRollingUpgrade", key=_key_document(key), instances=ids)
+        return rolling_upgrades.approve_rolling_upgrade(self._state, key, ids)
+
+    def os_upgrade_history(self, key: ScaleSetKey) -> tuple[RollingUpgrade, ...]:
+        """List the set's last OS upgrades, oldest first; ArmError 404."""
+        return rolling_upgrades.os_upgrade_history(self._state, key)
+
+    def perform(self, command: Command) -> Operation | None:
+        """Carry out one of the further commands; the operation it started, if it started one.
+
+        None where everything is done at once, or nothing was there to delete. ArmError 4xx, and
+        then nothing changes.
+        """
+        clean = without_secrets(command)
+        self._record(do="perform", key=None, command=encode(clean, Command))
+        return perform(self._state, clean)
+
+    def autoscale_settings(
+        self, subscription_id: str, resource_group: str | None = None
+    ) -> list[AutoscaleSetting]:
+        """List the autoscale settings of a subscription, or of one of its resource groups."""
+        wanted = (subscription_id.casefold(), (resource_group or "").casefold())
+        return [
+            each
+            for each in self._state.autoscale.values()
+            if each.key.subscription_id.casefold() == wanted[0]
+            and wanted[1] in ("", each.key.resource_group.casefold())
+        ]
+
+    def autoscale_setting(self, key: AutoscaleKey) -> AutoscaleSetting:
+        """Return one autoscale setting; ArmError 404."""
+        return find_setting(self._state, key)
+
+    def begin_autoscale(self, plan: AutoscalePlan) -> None:
+        """Take in an autoscale setting that exists from the start; ArmError for a bad one."""
+        begin_with(self._state, plan)
+
     def record_with(self, recorder: Recorder | None) -> None:
         """Tell every further command to `recorder` before it is applied; None stops that."""
         self._recorder = recorder
@@ -326,10 +431,9 @@ class World:
         state.next_number[key.folded()] = max(numbers, default=len(scale_set.instances))
         in_service = state.in_service[key.folded()]
         state.emit("scaleSetCreated", key, capacity=len(scale_set.instances), inService=in_service)
-        for rule, effect in state.faults.actors():
-            if rule.covers(key):
-                task = ActorWrites(effect.actor, key, effect.body)
-                state.schedule(state.start + effect.at, task)
+        schedule_faults(state, key)
+        watch(state, scale_set)
+        watch_all(state, key)
 
     def _record(self, **command: Any) -> None:
         if self._recorder is not None:
@@ -338,27 +442,6 @@ class World:
     def _location_of(self, key: ScaleSetKey | None) -> str:
         found = self._state.scale_sets.get(key.folded()) if key else None
         return (documents.text(found.body, "location") or "") if found else ""
-
-    def _let_act(self, task: ActorWrites) -> None:
-        state = self._state
-        kind = OperationKind.PATCH_SCALE_SET
-        try:
-            body = documents.accepted(task.body)
-            write_model(state, kind, task.key, body, if_match=None, actor=task.actor)
-        except ArmError as refused:
-            state.emit("actorRefused", task.key, by=task.actor, code=refused.code)
-            if refused.status == _CONFLICT_STATUS:
-                state.schedule(state.now + _ACTOR_RETRY, task)
-
-
-def _refuse(effect: RequestEffect, now: datetime) -> None:
-    match effect:
-        case RefuseRequest(status, code, message, retry_after):
-            raise ArmError(status, code, message, retry_after=retry_after)
-        case ThrottleRequest(retry_after):
-            raise too_many_requests("VMScaleSetActionsSubscriptionMaximum", retry_after, now, 1)
-        case LoseReply() | DelayReply():
-            return
 
 
 def _key_document(key: ScaleSetKey | None) -> list[str] | None:

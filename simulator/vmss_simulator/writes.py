@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator import documents
+from vmss_simulator import documents, upgrade_policy
 from vmss_simulator.errors import ArmError
 from vmss_simulator.images import fold_location
 from vmss_simulator.operations import start_operation
-from vmss_simulator.options import ConcurrentOperations, ProtectedInstances
+from vmss_simulator.options import ConcurrentOperations, ProtectedInstances, WhileRolling
+from vmss_simulator.policies import check_policies
 from vmss_simulator.randomness import draw_guid
+from vmss_simulator.rolling_turns import supersede
 from vmss_simulator.state import ModelSettles, StepEnds, Target
 from vmss_simulator.values import Operation, OperationKind, ProvisioningState, ScaleSet, ScaleSetKey
 from vmss_simulator.work import begin_work, current_target, is_current
@@ -71,11 +73,11 @@ def work_on_instances(
 ) -> Operation:
     """Upgrade or reimage the named instances, or all (`["*"]`)."""
     scale_set = find(state, key)
-    chosen = _choose(state, scale_set, instance_ids)
-    _check_no_conflict(state, scale_set, frozenset(each.instance_id for each in chosen))
+    chosen = choose(state, scale_set, instance_ids)
+    check_no_conflict(state, scale_set, frozenset(each.instance_id for each in chosen))
     target = current_target(state, scale_set)
     # Every target is resolved before anything starts: a missing image must change nothing.
-    planned = [(each, _target_of(state, kind, scale_set, each, target)) for each in chosen]
+    planned = [(each, target_of(state, kind, scale_set, each, target)) for each in chosen]
     operation = start_operation(state, scale_set, kind, [each.instance_id for each in chosen])
     verb = kind.value
     began = False
@@ -94,7 +96,7 @@ def work_on_instances(
 
 
 def _create(state: State, key: ScaleSetKey, body: Mapping[str, Any], actor: str) -> Operation:
-    completed = _completed(body)
+    completed = upgrade_policy.completed(_completed(body))
     _check_model(state, completed)
     unique_id = draw_guid(state.random(key.resource_id, "uniqueId"))
     created = ScaleSet(key, completed, 1, unique_id, state.now)
@@ -107,19 +109,9 @@ def _update(
     state: State, kind: OperationKind, existing: ScaleSet, write: Mapping[str, Any], actor: str
 ) -> Operation:
     _check_unchangeable(existing.body, write)
-    merged = documents.merge(existing.body, write)
+    merged = upgrade_policy.completed(documents.merge(existing.body, write))
     _check_model(state, merged)
-    changed = documents.fingerprint(merged) != state.fingerprint(existing)
-    if changed and existing.instances and documents.upgrade_mode(merged) == "Rolling":
-        # The seam for the native rolling engine: until it is there, saying so beats pretending.
-        raise ArmError(
-            501,
-            "NotImplemented",
-            "The simulator does not carry out native rolling upgrades: change the model with"
-            " upgradePolicy.mode Manual or Automatic.",
-            target="upgradePolicy.mode",
-        )
-    _check_no_conflict(state, existing, None)
+    existing = _free_for_write(state, existing)
     updated = replace(existing, body=merged, etag_number=existing.etag_number + 1)
     return _write(state, kind, existing, updated, actor)
 
@@ -181,6 +173,8 @@ def _check_model(state: State, body: Mapping[str, Any]) -> None:
     documents.zones(body)
     documents.fault_domain_count(body)
     documents.section(body, "tags")
+    check_policies(body)
+    upgrade_policy.check(body)
     state.images.resolve(documents.image_reference(body), location, state.now)
 
 
@@ -211,8 +205,10 @@ def _change_not_allowed(name: str) -> ArmError:
     return ArmError(400, "PropertyChangeNotAllowed", message, target=name)
 
 
-def _choose(state: State, scale_set: ScaleSet, instance_ids: Sequence[str]) -> list[Instance]:
-    """Return the named instances, in the order of the set."""
+def choose(
+    state: State, scale_set: ScaleSet, instance_ids: Sequence[str], *, through_set: bool = True
+) -> list[Instance]:
+    """Return the named instances, in the order of the set; ArmError 400, or 409 for protection."""
     limit = state.options.max_instances_per_request
     if isinstance(instance_ids, str) or not instance_ids:
         raise ArmError(
@@ -228,7 +224,7 @@ def _choose(state: State, scale_set: ScaleSet, instance_ids: Sequence[str]) -> l
         return list(scale_set.instances.values())
     named = {find_instance(scale_set, each).instance_id for each in instance_ids}
     chosen = [each for each in scale_set.instances.values() if each.instance_id in named]
-    if state.options.protected_instances is ProtectedInstances.REFUSE:
+    if through_set and state.options.protected_instances is ProtectedInstances.REFUSE:
         for instance in chosen:
             if instance.protection.from_scale_set_actions:
                 raise ArmError(
@@ -259,14 +255,49 @@ def find_instance(scale_set: ScaleSet, instance_id: str) -> Instance:
     return found
 
 
-def _check_no_conflict(
-    state: State, scale_set: ScaleSet, instance_ids: frozenset[str] | None
+def check_not_deleting(scale_set: ScaleSet) -> None:
+    """Raise the ArmError 409 of a set that is being deleted, in the words seen in the field."""
+    if scale_set.provisioning is ProvisioningState.DELETING:
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            "Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale"
+            f" Set '{scale_set.unique_id}' since it is marked for deletion. For more information"
+            " on your operations, please refer to https://aka.ms/activitylog.",
+        )
+
+
+def _free_for_write(state: State, scale_set: ScaleSet) -> ScaleSet:
+    """Return the set once nothing forbids a write of its model, or raise ArmError 409.
+
+    A rolling upgrade may be preempted by it, as the options say; one with new instances is not.
+    """
+    run = state.rolling_runs.get(scale_set.key.folded())
+    preempts = state.options.while_rolling is WhileRolling.PREEMPT
+    if run is None or not preempts or run.policy.max_surge:
+        check_no_conflict(state, scale_set, None)
+        return scale_set
+    check_no_conflict(state, scale_set, None, besides=run.operation_id)
+    supersede(state, run)
+    return state.scale_sets[scale_set.key.folded()]
+
+
+def check_no_conflict(
+    state: State,
+    scale_set: ScaleSet,
+    instance_ids: frozenset[str] | None,
+    *,
+    besides: str | None = None,
 ) -> None:
-    """Raise ArmError 409 when a running operation forbids this one; None is a model write."""
+    """Raise ArmError 409 when a running operation forbids this one; None is a model write.
+
+    `besides` is an operation that does not matter.
+    """
+    check_not_deleting(scale_set)
     folded = scale_set.key.folded()
     for operation_id, running in state.running.items():
         operation = state.operations[operation_id]
-        if operation.key.folded() != folded:
+        if operation.key.folded() != folded or operation_id == besides:
             continue
         disjoint = (
             state.options.concurrent_operations is ConcurrentOperations.DISJOINT
@@ -278,10 +309,11 @@ def _check_no_conflict(
             raise ArmError(409, state.options.conflict_code, CONFLICT)
 
 
-def _target_of(
+def target_of(
     state: State, kind: OperationKind, scale_set: ScaleSet, instance: Instance, model: Target
 ) -> Target:
-    if kind is not OperationKind.REIMAGE or state.options.reimage_applies_model:
+    """Return what an upgrade or a reimage makes of the instance; ArmError when its image is gone."""
+    if kind is OperationKind.UPGRADE or state.options.reimage_applies_model:
         return model
     exact_version = instance.exact_version
     if state.options.reimage_resolves_latest:

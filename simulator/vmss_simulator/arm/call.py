@@ -34,11 +34,15 @@ class BodyRule(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ApiVersions:
-    """The api-versions a resource type answers to, first and last, both included."""
+    """The api-versions a resource type answers to, first and last, both included.
+
+    Of the previews only those named.
+    """
 
     resource_type: str
     first: str = "2018-10-01"
     last: str = "2026-04-01"
+    previews: tuple[str, ...] = ()
 
 
 SCALE_SETS = ApiVersions("virtualMachineScaleSets")

@@ -7,6 +7,7 @@ Bodies deserialise in azure-mgmt-compute 39 without an unknown or missing field.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -203,6 +204,7 @@ def instance_view_document(scale_set: ScaleSet, instance: Instance) -> dict[str,
                 "type": f"{extension.publisher}.{extension.type}",
                 "typeHandlerVersion": extension.version,
                 "statuses": [_extension_status(extension)],
+                **_custom_metrics(instance, extension),
             }
             for extension in instance.extensions
         ]
@@ -289,6 +291,23 @@ def _extension_status(extension: ExtensionStatus) -> dict[str, Any]:
     if extension.message is not None:
         status["message"] = extension.message
     return status
+
+
+def _custom_metrics(instance: Instance, extension: ExtensionStatus) -> dict[str, Any]:
+    """Return what the application says to rolling upgrades, under its health extension."""
+    metrics = instance.custom_metrics
+    if metrics is None or not extension.type.startswith("ApplicationHealth"):
+        return {}
+    said: dict[str, Any] = {"SkipUpgrade": metrics.skips_upgrade}
+    if metrics.phase is not None:
+        said["PhaseOrderingNumber"] = metrics.phase
+    status = {
+        "code": "ComponentStatus/CustomMetrics/succeeded",
+        "level": "Info",
+        "displayStatus": "Provisioning succeeded",
+        "message": json.dumps({"rollingUpgrade": said}),
+    }
+    return {"substatuses": [status]}
 
 
 def _agent(instance: Instance, since: datetime) -> dict[str, Any]:

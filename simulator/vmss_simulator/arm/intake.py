@@ -99,7 +99,9 @@ def check_api_version(query: Mapping[str, str], versions: ApiVersions | None) ->
         raise ArmError(400, "InvalidApiVersionParameter", f"The api-version '{value}' is invalid.")
     if versions is None:
         return
-    # Compared as text: both are yyyy-mm-dd. A preview is none of the registered versions.
+    if value in versions.previews:
+        return
+    # Compared as text: both are yyyy-mm-dd. Another preview is none of the registered versions.
     if match[2] is not None or not versions.first <= value <= versions.last:
         raise ArmError(
             400,

@@ -14,6 +14,7 @@ from vmss_simulator.arm.messages import empty_response
 if TYPE_CHECKING:
     from vmss_simulator.arm.call import Call
     from vmss_simulator.arm.messages import Response
+    from vmss_simulator.commands import Command
     from vmss_simulator.values import Operation
 
 
@@ -35,6 +36,12 @@ def accepted(call: Call, operation: Operation) -> Response:
             "Location": _address(call, operation, monitor="&monitor=true"),
         },
     )
+
+
+def performed(call: Call, command: Command) -> Response:
+    """Carry out a command; 202 when it started an operation, 204 when nothing was there for it."""
+    operation = call.world.perform(command)
+    return empty_response(204) if operation is None else accepted(call, operation)
 
 
 def _address(call: Call, operation: Operation, monitor: str = "") -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm.call import COMPUTE, ApiVersions, Route
-from vmss_simulator.arm.documents import operation_document, operation_error
+from vmss_simulator.arm.documents import operation_document, operation_error, storage_profile
 from vmss_simulator.arm.headers import poll_headers
 from vmss_simulator.arm.lro import accepted
 from vmss_simulator.arm.messages import empty_response, json_response
@@ -16,7 +16,7 @@ from vmss_simulator.values import OperationKind, OperationStatus
 if TYPE_CHECKING:
     from vmss_simulator.arm.call import Call
     from vmss_simulator.arm.messages import Response
-    from vmss_simulator.values import ScaleSetKey
+    from vmss_simulator.values import Operation, ScaleSetKey
 
 
 def status(call: Call) -> Response:
@@ -38,9 +38,22 @@ def status(call: Call) -> Response:
         case OperationStatus.IN_PROGRESS:
             return accepted(call, operation)
         case OperationStatus.SUCCEEDED:
-            return empty_response(200)
+            return _outcome(call, operation)
         case OperationStatus.FAILED | OperationStatus.CANCELED:
             return json_response({"error": operation_error(operation)}, 409)
+
+
+def _outcome(call: Call, operation: Operation) -> Response:
+    """Answer what an operation gave: nothing, but for a change of disks the storage profile."""
+    if operation.kind is not OperationKind.ATTACH_DETACH_DATA_DISKS:
+        return empty_response(200)
+    try:
+        scale_set = call.world.scale_set(operation.key)
+        instance = call.world.instance(operation.key, operation.instance_ids[0])
+    except ArmError:
+        # The instance has gone since; that it was changed is still true.
+        return json_response({})
+    return json_response(storage_profile(scale_set, instance))
 
 
 def _scale_set_of(call: Call) -> ScaleSetKey:

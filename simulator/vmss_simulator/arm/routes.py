@@ -11,14 +11,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm import (
+    autoscale,
+    extensions,
     identity,
+    image_resources,
     images,
+    instance_verbs,
     instances,
     managed_identity,
     metadata,
     operations,
+    providers,
+    resource_groups,
     rolling_upgrades,
     scale_sets,
+    set_verbs,
+    subscriptions,
 )
 from vmss_simulator.arm.call import Route
 
@@ -28,11 +36,19 @@ if TYPE_CHECKING:
 
 ROUTES: tuple[Route, ...] = (
     *scale_sets.ROUTES,
+    *set_verbs.ROUTES,
     *instances.ROUTES,
+    *instance_verbs.ROUTES,
+    *extensions.ROUTES,
+    *autoscale.ROUTES,
     *rolling_upgrades.ROUTES,
     *operations.ROUTES,
     *images.ROUTES,
+    *image_resources.ROUTES,
     *metadata.ROUTES,
+    *subscriptions.ROUTES,
+    *resource_groups.ROUTES,
+    *providers.ROUTES,
     *identity.ROUTES,
     *managed_identity.ROUTES,
 )

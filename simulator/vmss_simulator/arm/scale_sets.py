@@ -78,13 +78,14 @@ def put(call: Call) -> Response:
     if not _NAME.fullmatch(call.parameters["scaleSet"]):
         raise invalid_parameter("The name of the scale set is invalid.", "vmScaleSetName")
     check_model(call.document)
+    is_new = not call.world.has_scale_set(call.scale_set_key)
     operation = call.world.put_scale_set(
         call.scale_set_key,
         call.document,
         if_match=call.request.headers.get("if-match"),
         if_none_match=call.request.headers.get("if-none-match"),
     )
-    return _written(call, lro.announcement(call, operation))
+    return _written(call, lro.announcement(call, operation), 201 if is_new else 200)
 
 
 def patch(call: Call) -> Response:
@@ -98,9 +99,9 @@ def patch(call: Call) -> Response:
     return _written(call, lro.announcement(call, operation))
 
 
-def _written(call: Call, headers: dict[str, str]) -> Response:
+def _written(call: Call, headers: dict[str, str], status: int = 200) -> Response:
     scale_set = call.world.scale_set(call.scale_set_key)
-    return json_response(scale_set_document(scale_set), 200, {**headers, "etag": scale_set.etag})
+    return json_response(scale_set_document(scale_set), status, {**headers, "etag": scale_set.etag})
 
 
 def upgrade(call: Call) -> Response:

@@ -211,7 +211,7 @@ def test_rolling_is_honestly_unsupported() -> None:
 
 def test_scaling_out_and_in() -> None:
     """New instances have new ids and the current model, the highest go first, no id comes back."""
-    world = make_world()
+    world = make_world(model={"properties": {"overprovision": False}})
     finish(world, world.patch_scale_set(WEB, {**model(), "sku": {"capacity": 6}}))
     run(world)
     scale_set = world.scale_set(WEB)
@@ -231,7 +231,7 @@ def test_a_put_creates_a_scale_set() -> None:
     body = {
         "location": "westeurope",
         "sku": {"name": "Standard_D2s_v5", "capacity": 2},
-        **model(OLD),
+        **model(OLD, overprovision=False),
     }
     operation = world.put_scale_set(key, body)
     assert world.scale_set(key).provisioning is ProvisioningState.CREATING

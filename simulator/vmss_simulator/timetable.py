@@ -1,0 +1,117 @@
+"""What comes due: every kind of task but the writes of other actors, carried out in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from vmss_simulator import documents
+from vmss_simulator.autoscale import look_at, look_soon
+from vmss_simulator.eviction import evict
+from vmss_simulator.operations import end_step
+from vmss_simulator.repairs import repair, watch, watch_all
+from vmss_simulator.scaling import scale, trim
+from vmss_simulator.state import (
+    AutoscaleDue,
+    DiskReplaced,
+    EvictionDue,
+    HealthTurns,
+    InstanceVanishes,
+    ModelSettles,
+    RepairDue,
+    StepEnds,
+    WorkEnds,
+    WorkFails,
+)
+from vmss_simulator.work import (
+    begin_work,
+    current_target,
+    end_work,
+    fail_work,
+    is_current,
+    replace_disk,
+    turn_health,
+    worked_on,
+)
+
+if TYPE_CHECKING:
+    from vmss_simulator.state import State, Work
+
+DueTask = (
+    ModelSettles
+    | DiskReplaced
+    | WorkEnds
+    | WorkFails
+    | InstanceVanishes
+    | HealthTurns
+    | StepEnds
+    | EvictionDue
+    | RepairDue
+    | AutoscaleDue
+)
+
+
+def carry_out(state: State, task: DueTask) -> None:
+    """Carry out one task that has come due."""
+    match task:
+        case ModelSettles():
+            _settle_model(state, task)
+        case DiskReplaced(work):
+            replace_disk(state, work)
+        case WorkEnds() | WorkFails():
+            _finish_work(state, task)
+        case InstanceVanishes(operation_id, key, instance_id):
+            state.remove(key, instance_id, "instanceDeleted")
+            end_step(state, operation_id)
+        case HealthTurns():
+            turned = turn_health(state, task)
+            if turned is not None:
+                watch(state, task.key, turned)
+        case StepEnds(operation_id):
+            end_step(state, operation_id)
+        case EvictionDue():
+            evict(state, task)
+        case RepairDue():
+            repair(state, task)
+        case AutoscaleDue():
+            look_at(state, task)
+        case _:
+            assert_never(task)
+
+
+def _finish_work(state: State, task: WorkEnds | WorkFails) -> None:
+    """End the work on one instance, and with the last one its operation."""
+    work: Work = task.work
+    if worked_on(state, work) is None:
+        return
+    failure = None
+    match task:
+        case WorkEnds():
+            end_work(state, work)
+        case WorkFails():
+            failure = fail_work(state, work, task.failure)
+        case _:
+            assert_never(task)
+    if work.verb == "create":
+        # Before the step ends: the operation is not over while it deletes what is in excess.
+        trim(state, work.key, state.operations[work.operation_id])
+    end_step(state, work.operation_id, failure)
+
+
+def _settle_model(state: State, task: ModelSettles) -> None:
+    """Begin what a model write sets off: new or fewer machines, and automatic upgrades."""
+    if task.operation_id not in state.running:
+        return
+    scale_set = state.scale_sets[task.key.folded()]
+    operation = state.operations[task.operation_id]
+    if task.capacity_changed:
+        scale(state, operation, scale_set)
+        look_soon(state, task.key)
+    if task.model_changed and documents.upgrade_mode(scale_set.body) == "Automatic":
+        target = current_target(state, scale_set)
+        for instance in scale_set.instances.values():
+            if instance.protection.from_scale_set_actions:
+                state.emit("upgradeSkipped", task.key, instance.instance_id, reason="protected")
+            elif instance.busy_with is None and not is_current(state, instance, target):
+                begin_work(state, operation, instance, "upgrade", target)
+    watch_all(state, task.key)
+    end_step(state, task.operation_id)
