@@ -55,14 +55,20 @@ class Document:
         ]
         return ScenarioError("\n".join(lines))
 
+    def check(self) -> None:
+        """Raise ScenarioError with everything that is against the schema of scenarios."""
+        problems = list(_problems_against(scenario_schema(), self.raw))
+        if problems:
+            raise self.refusal(problems)
+
     def _place(self, path: KeyPath) -> tuple[int, int]:
         while path and path not in self.places:
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
 
-def read_document(text: str, source: str) -> Document:
-    """Read and check the text of a scenario; ScenarioError with every mistake in it.
+def read_mapping(text: str, source: str) -> Document:
+    """Read YAML text as a mapping, whatever is in it; ScenarioError when it is none.
 
     Aliases and duplicate keys are refused, and moments stay text.
     """
@@ -82,9 +88,6 @@ def read_document(text: str, source: str) -> Document:
         raise document.refusal(reader.problems)
     if not isinstance(raw, dict):
         raise ScenarioError(f"{source}:1:1: a scenario is a mapping of keys")
-    problems = list(_schema_problems(raw))
-    if problems:
-        raise document.refusal(problems)
     return document
 
 
@@ -167,10 +170,17 @@ class _Reader:
         self.places.setdefault(path, (mark.line + 1, mark.column + 1))
 
 
-def _schema_problems(raw: Mapping[str, Any]) -> Iterator[Problem]:
+def definition_problems(name: str, raw: Any) -> Iterator[Problem]:
+    """Yield what is wrong with one part of a scenario, by its name in the schema's `$defs`."""
+    yield from _problems_against(
+        {"$ref": f"#/$defs/{name}", "$defs": scenario_schema()["$defs"]}, raw
+    )
+
+
+def _problems_against(schema: dict[str, Any], raw: Any) -> Iterator[Problem]:
     from jsonschema import Draft202012Validator  # noqa: PLC0415 - slow, and only needed here
 
-    for error in Draft202012Validator(scenario_schema()).iter_errors(raw):
+    for error in Draft202012Validator(schema).iter_errors(raw):
         yield from _explained(error, ())
 
 

@@ -1,46 +1,45 @@
 """The HTTPS door: the simulator for real clients on this machine, on a well-kept server.
 
-Starlette and uvicorn do HTTP; this file ties them to a `Door`, ties virtual time to the wall
-clock when asked to, and tells others when and where the server answers. Loopback only.
+uvicorn does HTTP and `web.py` answers; this file ties them to a socket, ties virtual time to
+the wall clock when asked to, and tells others when and where the server answers. Loopback only,
+unless the admin interface is given a token.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
 import threading
 import time
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from http import HTTPStatus
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Mount
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from vmss_simulator.arm import MAX_BODY_BYTES, Settings
-from vmss_simulator.arm.settings import SUBSCRIPTION_ID
-from vmss_simulator.certificates import make_identity
+from vmss_simulator.admin.access import LOOPBACK, Access
+from vmss_simulator.arm import Settings
+from vmss_simulator.arm.settings import SUBSCRIPTION_ID, TokenPolicy
+from vmss_simulator.certificates import certified_names, make_identity
 from vmss_simulator.door import Door
+from vmss_simulator.endpoint import Endpoint, write_private, write_ready_file
+from vmss_simulator.environment import shell_script
+from vmss_simulator.web import ABORT, Changes, create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from starlette.types import Receive, Scope, Send
+    from starlette.applications import Starlette
 
     from vmss_simulator.certificates import ServerIdentity
     from vmss_simulator.world import World
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _START_SECONDS = 30.0
-_ABORT = "vmss_simulator.abort"
 
 
 class ScaledClock:
@@ -65,98 +64,12 @@ class ScaledClock:
         return self._at + timedelta(seconds=(time.monotonic() - self._since) * self._speed)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a server answers and how to log in; what the ready file says.
-
-    The credentials are the same for every simulator and are no secret.
-    """
-
-    endpoint: str
-    ca_file: str
-    admin_url: str
-    subscription_id: str
-    tenant_id: str
-    client_id: str
-    client_secret: str
-
-    def document(self) -> dict[str, str]:
-        """Return the ready file's JSON object."""
-        return {
-            "endpoint": self.endpoint,
-            "caFile": self.ca_file,
-            "adminUrl": self.admin_url,
-            "subscriptionId": self.subscription_id,
-            "tenantId": self.tenant_id,
-            "clientId": self.client_id,
-            "clientSecret": self.client_secret,
-        }
-
-
-def create_app(door: Door) -> Starlette:
-    """Return the ASGI application that answers from the door."""
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await _answer(door, scope, receive, send)
-
-    return Starlette(routes=[Mount("/", app=answer)])
-
-
-async def _answer(door: Door, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    body = await _body(headers, receive)
-    # Without an await from here to the response: requests are carried out one at a time.
-    response = door.respond(
-        scope["method"],
-        scope["raw_path"].decode("latin-1"),
-        scope["query_string"].decode("latin-1"),
-        headers,
-        body,
-    )
-    if door.settings.speed is not None and response.delay > timedelta(0):
-        await asyncio.sleep(response.delay.total_seconds() / door.settings.speed)
-    if response.is_lost:
-        await _drop(scope, receive)
-        return
-    fields = [
-        (name.encode("latin-1"), value.encode("latin-1", "replace"))
-        for name, value in response.headers.items()
-    ]
-    if response.status != HTTPStatus.NO_CONTENT:
-        fields.append((b"content-length", str(len(response.body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": fields})
-    await send({"type": "http.response.body", "body": response.body})
-
-
-async def _body(headers: dict[str, str], receive: Receive) -> bytes:
-    """Return the body, or as much of it as shows that it is too large."""
-    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
-        return b""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        part = message.get("body", b"")
-        size += len(part)
-        parts.append(part)
-        if size > MAX_BODY_BYTES or not message.get("more_body", False):
-            return b"".join(parts)
-
-
-async def _drop(scope: Scope, receive: Receive) -> None:
-    """Close the connection without a byte of a response."""
-    scope["extensions"][_ABORT]()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 class _Protocol(HttpToolsProtocol):
     """uvicorn's HTTP, with a way for the application to drop the connection."""
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {_ABORT: self._abort}  # type: ignore[dict-item]
+        self.scope["extensions"] = {ABORT: self._abort}  # type: ignore[dict-item]
 
     def _abort(self) -> None:
         self.transport.abort()
@@ -165,9 +78,12 @@ class _Protocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     """uvicorn's server, which says when it answers and leaves signals to its caller."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], changes: Changes
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
+        self._changes = changes
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -175,6 +91,8 @@ class _Server(uvicorn.Server):
             self._on_started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams of events never end by themselves, and would be waited for.
+        self._changes.close()
         await super().shutdown(sockets=sockets)
         # A client that keeps its connection open need not answer the end of TLS: cut it off.
         for connection in list(self.server_state.connections):
@@ -198,16 +116,24 @@ class RunningServer:
         folder: Path,
         host: str = "127.0.0.1",
         port: int = 0,
+        token: str | None = None,
         on_ready: Callable[[Endpoint], None] | None = None,
     ) -> None:
-        if host not in _LOOPBACK:
-            raise ValueError(f"the simulator serves this machine only: {host} is not loopback")
+        if host not in LOOPBACK and token is None:
+            raise ValueError(f"others can reach {host}, which is not loopback: give an admin token")
+        access = Access(token)
         self.door = door
         self._on_ready = on_ready
         self._socket = _bound_socket(host, port)
-        identity = make_identity(folder)
-        self.endpoint = _endpoint(host, self._socket.getsockname()[1], identity, door.settings)
-        self._server = _Server(_config(door, identity), self._started)
+        names = certified_names(host)
+        identity = make_identity(folder, names)
+        port = self._socket.getsockname()[1]
+        self.endpoint = _endpoint(
+            host if host in names else names[-1], port, identity, door.settings
+        )
+        changes = Changes()
+        config = _config(create_app(door, access, changes), identity)
+        self._server = _Server(config, self._started, changes)
         self._ready = threading.Event()
 
     def run(self) -> None:
@@ -257,12 +183,13 @@ def _endpoint(host: str, port: int, identity: ServerIdentity, settings: Settings
         settings.tenant_id,
         settings.client_id,
         settings.client_secret,
+        settings.identity_header,
     )
 
 
-def _config(door: Door, identity: ServerIdentity) -> uvicorn.Config:
+def _config(app: Starlette, identity: ServerIdentity) -> uvicorn.Config:
     return uvicorn.Config(
-        create_app(door),
+        app,
         http=_Protocol,
         ws="none",
         lifespan="off",
@@ -271,18 +198,37 @@ def _config(door: Door, identity: ServerIdentity) -> uvicorn.Config:
         log_level="critical",
         access_log=False,
         server_header=False,
+        date_header=False,
         timeout_graceful_shutdown=1,
     )
 
 
-def make_door(world: World, *, speed: float | None = None, page_size: int | None = None) -> Door:
-    """Return a door whose virtual time stands still (`speed` None) or follows the wall clock."""
+def make_door(
+    world: World,
+    *,
+    speed: float | None = None,
+    page_size: int | None = None,
+    tokens: TokenPolicy = TokenPolicy.ANY,
+    token_lifetime: timedelta | None = None,
+) -> Door:
+    """Return a door whose virtual time stands still (`speed` None) or follows the wall clock.
+
+    The lifetime of tokens is counted by the wall clock in any case, as the clients count it.
+    """
     settings = Settings(
         page_size=page_size,
         speed=speed,
         subscription_ids=world.subscription_ids() or (SUBSCRIPTION_ID,),
+        tokens=tokens,
     )
-    return Door(world, settings, clock=None if speed is None else ScaledClock(speed))
+    if token_lifetime is not None:
+        settings = replace(settings, token_lifetime=token_lifetime)
+    clock = None if speed is None else ScaledClock(speed)
+    return Door(world, settings, clock=clock, clocks=ScaledClock, wall_time=_wall_time)
+
+
+def _wall_time() -> datetime:
+    return datetime.now(UTC)
 
 
 def serve(
@@ -292,42 +238,68 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 0,
     ready_file: Path | None = None,
+    env_file: Path | None = None,
+    env_aliases: Mapping[str, str] | None = None,
     speed: float | None = None,
     page_size: int | None = None,
+    tokens: TokenPolicy = TokenPolicy.ISSUED,
+    token_lifetime: timedelta | None = None,
+    admin_token: str | None = None,
     on_ready: Callable[[Endpoint], None] | None = None,
 ) -> None:
     """Serve the world over HTTPS until SIGINT or SIGTERM, then return.
 
     `folder` gets the certificate to trust (`ca.pem`). Port 0 picks one. `speed` None keeps
     virtual time where it is but for `POST /_sim/clock/advance`; a number makes it wall time so
-    many times as fast. The ready file is there exactly while the server answers.
+    many times as fast. The ready file is there exactly while the server answers, and so is
+    `env_file`, a script that turns a shell towards it; `env_aliases` are further names for
+    variables it sets.
 
     Raises:
-        ValueError: for a host that is not loopback, or a speed that is not positive.
+        ValueError: for a host that others can reach and no `admin_token`, which every request
+            to the admin interface then has to carry; for a token shorter than 16 characters;
+            for a speed that is not positive.
         OSError: when the port or a file cannot be had.
 
     """
-    door = make_door(world, speed=speed, page_size=page_size)
+    door = make_door(
+        world, speed=speed, page_size=page_size, tokens=tokens, token_lifetime=token_lifetime
+    )
 
     def ready(endpoint: Endpoint) -> None:
+        if env_file is not None:
+            _write_env_file(env_file, endpoint, env_aliases or {})
         if ready_file is not None:
             write_ready_file(ready_file, endpoint)
         if on_ready is not None:
             on_ready(endpoint)
 
-    running = RunningServer(door, folder=folder, host=host, port=port, on_ready=ready)
+    running = RunningServer(
+        door, folder=folder, host=host, port=port, token=admin_token, on_ready=ready
+    )
     try:
         with _stopped_by_signals(running):
             running.run()
     finally:
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
+        for written in (ready_file, env_file):
+            if written is not None:
+                written.unlink(missing_ok=True)
+
+
+def _write_env_file(path: Path, endpoint: Endpoint, aliases: Mapping[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config = str(path.resolve().parent / "azure")
+    write_private(
+        path, shell_script(endpoint, path=str(path), config_folder=config, aliases=aliases)
+    )
 
 
 @contextlib.contextmanager
-def serving(door: Door, *, folder: Path, port: int = 0) -> Iterator[RunningServer]:
+def serving(
+    door: Door, *, folder: Path, port: int = 0, token: str | None = None
+) -> Iterator[RunningServer]:
     """Serve in a thread of this process while the context lasts; for tests."""
-    running = RunningServer(door, folder=folder, port=port)
+    running = RunningServer(door, folder=folder, port=port, token=token)
     thread = threading.Thread(target=running.run, name="vmss-simulator")
     thread.start()
     try:
@@ -336,16 +308,6 @@ def serving(door: Door, *, folder: Path, port: int = 0) -> Iterator[RunningServe
     finally:
         running.stop()
         thread.join()
-
-
-def write_ready_file(path: Path, endpoint: Endpoint) -> None:
-    """Write the ready file in one piece, readable by its owner only."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(endpoint.document(), stream, indent=2)
-        stream.write("\n")
-    beside.replace(path)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,8 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 
 from tests.simulator_worlds import KEY, START, SUBSCRIPTION, small_world
-from vmss_simulator.server import Endpoint, ScaledClock, make_door, serve, serving
+from vmss_simulator.endpoint import Endpoint
+from vmss_simulator.server import ScaledClock, make_door, serve, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,7 +241,6 @@ def test_reset_starts_afresh(plain: Plain) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/_sim", 404),
         ("GET", "/_sim/nothing", 404),
         ("POST", "/_sim/health", 405),
         ("GET", "/_sim/reset", 405),

@@ -1,40 +1,29 @@
-"""The simulator's own interface under `/_sim/`: clock, logs, state, reset.
+"""The simulator's own interface under `/_sim/`, for tests, tools and people.
 
-JSON in and out, for tests and tools. Nothing here costs an allowance, meets a fault, needs a
-token or appears in the request log.
+JSON in and out where nothing else is said. Nothing here costs an allowance, meets a fault or
+appears in the request log; a bearer token is asked for only where others than this machine can
+reach the simulator (`access.py`). `GET /_sim/` lists the routes. Each family of requests has a
+file of its own; `call.py` is what they share.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import unquote
 
-from vmss_simulator.arm.messages import json_response
+from vmss_simulator.admin import clock, faults, ledger, logs, states, worlds
+from vmss_simulator.admin.call import AdminCall, AdminError, AdminRoute, iso
+from vmss_simulator.arm.messages import Response, json_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
-    from vmss_simulator.arm import Request, Response
-    from vmss_simulator.door import Door, RequestRecord
-    from vmss_simulator.values import ScaleSet, WorldEvent
+    from vmss_simulator.arm import Request
+    from vmss_simulator.door import Door
 
-    _Action = Callable[[Door, Request], dict[str, Any]]
+__all__ = ["PREFIX", "ROUTES", "AdminError", "handle", "is_admin", "refused"]
 
 PREFIX = "/_sim"
-_LONGEST_ADVANCE = timedelta(days=3660)
-
-
-class AdminError(Exception):
-    """A request the admin interface refuses, with the HTTP status it answers."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
 
 
 def is_admin(path: str) -> bool:
@@ -45,173 +34,67 @@ def is_admin(path: str) -> bool:
 def handle(door: Door, request: Request) -> Response:
     """Answer a request to the admin interface; a refused one changes nothing."""
     try:
-        return json_response(_action(request)(door, request))
+        route, names = _found(request)
+        answer = route.action(AdminCall(door, request, names))
     except AdminError as error:
-        body = {"error": {"code": error.code, "message": error.message}}
-        return json_response(body, error.status)
+        return refused(error)
+    return answer if isinstance(answer, Response) else json_response(answer)
 
 
-def _action(request: Request) -> _Action:
-    path = request.path.removesuffix("/")
-    methods = _ROUTES.get(path)
-    if methods is None:
-        raise AdminError(404, "NotFound", f"There is nothing at {path}.")
-    action = methods.get(request.method)
-    if action is None:
-        raise AdminError(405, "MethodNotAllowed", f"Use {' or '.join(methods)} here.")
-    return action
+def refused(error: AdminError) -> Response:
+    """Return the answer to a request that is refused."""
+    body = {"error": {"code": error.code, "message": error.message}}
+    return json_response(body, error.status)
 
 
-def _health(door: Door, _request: Request) -> dict[str, Any]:
-    return {"status": "ok", "now": _iso(door.world.now)}
-
-
-def _clock(door: Door, _request: Request) -> dict[str, Any]:
-    upcoming = door.world.next_event_at()
+def _index(call: AdminCall) -> dict[str, Any]:
     return {
-        "now": _iso(door.world.now),
-        "mode": "manual" if door.is_manual else "scaled",
-        "speed": door.settings.speed,
-        "nextEventAt": None if upcoming is None else _iso(upcoming),
-    }
-
-
-def _advance(door: Door, request: Request) -> dict[str, Any]:
-    if not door.is_manual:
-        raise AdminError(
-            409, "ClockNotManual", "Virtual time follows the wall clock; it cannot be advanced."
-        )
-    to = _target(door, _document(request))
-    if to - door.world.now > _LONGEST_ADVANCE:
-        raise AdminError(400, "InvalidTime", "Advance at most ten years at once.")
-    # A moment that has passed is reached: another client, or a late reply, was faster.
-    if to > door.world.now:
-        door.advance(to)
-    return {"now": _iso(door.world.now)}
-
-
-def _target(door: Door, document: dict[str, Any]) -> datetime:
-    match document:
-        case {"seconds": bool()}:
-            pass
-        case {"seconds": int() | float() as seconds, **rest} if not rest:
-            if not (math.isfinite(seconds) and 0 <= seconds <= _LONGEST_ADVANCE.total_seconds()):
-                raise AdminError(400, "InvalidTime", "'seconds' is from 0 to ten years.")
-            return door.world.now + timedelta(seconds=seconds)
-        case {"to": str(text), **rest} if not rest:
-            return _moment(text)
-    raise AdminError(400, "InvalidRequest", 'Send {"seconds": number} or {"to": time}.')
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-        if moment.utcoffset() is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise AdminError(400, "InvalidTime", "'to' is an ISO 8601 time with an offset.")
-
-
-def _requests(door: Door, request: Request) -> dict[str, Any]:
-    after = _after(request)
-    return {"requests": [_record(each) for each in door.requests if each.sequence > after]}
-
-
-def _record(record: RequestRecord) -> dict[str, Any]:
-    return {
-        "sequence": record.sequence,
-        "at": _iso(record.at),
-        "method": record.method,
-        "path": record.path,
-        "query": record.query,
-        "operation": record.operation,
-        "status": record.status,
-        "requestId": record.request_id,
-        "clientRequestId": record.client_request_id,
-        "instanceIds": list(record.instance_ids),
-    }
-
-
-def _events(door: Door, request: Request) -> dict[str, Any]:
-    after = _after(request)
-    return {"events": [_event(each) for each in door.world.log if each.sequence > after]}
-
-
-def _event(event: WorldEvent) -> dict[str, Any]:
-    return {
-        "sequence": event.sequence,
-        "at": _iso(event.at),
-        "type": event.type,
-        "scaleSet": event.scale_set,
-        "instanceId": event.instance_id,
-        "data": dict(event.data),
-    }
-
-
-def _state(door: Door, _request: Request) -> dict[str, Any]:
-    world = door.world
-    return {
-        "now": _iso(world.now),
-        "seed": world.seed,
-        "requests": len(door.requests),
-        "events": len(world.log),
-        "scaleSets": [
-            _summary(door, scale_set)
-            for subscription_id in world.subscription_ids()
-            for scale_set in world.scale_sets(subscription_id)
+        "now": iso(call.door.world.now),
+        "routes": [
+            {"method": each.method, "path": PREFIX + each.template, "does": each.summary}
+            for each in ROUTES
         ],
     }
 
 
-def _summary(door: Door, scale_set: ScaleSet) -> dict[str, Any]:
-    instances = scale_set.instances.values()
-    return {
-        "id": scale_set.key.resource_id,
-        "etag": scale_set.etag,
-        "provisioningState": scale_set.provisioning.value,
-        "instances": len(instances),
-        "inService": scale_set.in_service_count,
-        "latestModelApplied": sum(
-            door.world.latest_model_applied(scale_set, each) for each in instances
-        ),
-    }
+def _health(call: AdminCall) -> dict[str, Any]:
+    return {"status": "ok", "now": iso(call.door.world.now)}
 
 
-def _reset(door: Door, _request: Request) -> dict[str, Any]:
-    door.reset()
-    return {"now": _iso(door.world.now)}
+def _found(request: Request) -> tuple[AdminRoute, Mapping[str, str]]:
+    segments = request.path.removeprefix(PREFIX).strip("/").split("/")
+    methods: list[str] = []
+    for route in ROUTES:
+        names = _matched(route.template.strip("/").split("/"), segments)
+        if names is None:
+            continue
+        if route.method == request.method:
+            return route, names
+        methods.append(route.method)
+    if methods:
+        raise AdminError(405, "MethodNotAllowed", f"Use {' or '.join(methods)} here.")
+    raise AdminError(404, "NotFound", f"There is nothing at {request.path}; see {PREFIX}/.")
 
 
-def _after(request: Request) -> int:
-    """Return the `after` of the query: entries up to this number are left out."""
-    values = parse_qs(request.query).get("after", ["-1"])
-    try:
-        return int(values[-1])
-    except ValueError:
-        raise AdminError(400, "InvalidRequest", "'after' is a sequence number.") from None
+def _matched(template: list[str], segments: list[str]) -> Mapping[str, str] | None:
+    if len(template) != len(segments):
+        return None
+    names: dict[str, str] = {}
+    for part, segment in zip(template, segments, strict=True):
+        if part.startswith("{"):
+            names[part[1:-1]] = unquote(segment)
+        elif part != segment:
+            return None
+    return names
 
 
-def _document(request: Request) -> dict[str, Any]:
-    try:
-        document = json.loads(request.body)
-    except (ValueError, RecursionError):
-        raise AdminError(400, "InvalidRequest", "The body is not valid JSON.") from None
-    if not isinstance(document, dict):
-        raise AdminError(400, "InvalidRequest", "The body is not a JSON object.")
-    return document
-
-
-def _iso(moment: datetime) -> str:
-    return moment.isoformat()
-
-
-_ROUTES: dict[str, dict[str, _Action]] = {
-    f"{PREFIX}/health": {"GET": _health},
-    f"{PREFIX}/clock": {"GET": _clock},
-    f"{PREFIX}/clock/advance": {"POST": _advance},
-    f"{PREFIX}/requests": {"GET": _requests},
-    f"{PREFIX}/events": {"GET": _events},
-    f"{PREFIX}/state": {"GET": _state},
-    f"{PREFIX}/reset": {"POST": _reset},
-}
+ROUTES: tuple[AdminRoute, ...] = (
+    AdminRoute("GET", "/", _index, "This list."),
+    AdminRoute("GET", "/health", _health, "Whether the simulator answers."),
+    *clock.ROUTES,
+    *states.ROUTES,
+    *worlds.ROUTES,
+    *faults.ROUTES,
+    *logs.ROUTES,
+    *ledger.ROUTES,
+)

@@ -25,6 +25,7 @@ class Request:
     `path` and `query` are still percent-encoded, `headers` have lower-case names, `sequence`
     counts the requests of a door: the only source of request ids. `received_at` is the wall
     clock's time; None where there is no such clock, and tokens then never expire.
+    `prefix` is the part of the address before `path`, where several worlds share a server.
     """
 
     method: str
@@ -34,19 +35,20 @@ class Request:
     body: bytes = b""
     sequence: int = 0
     received_at: datetime | None = None
+    prefix: str = ""
 
     @property
     def base_url(self) -> str:
         """The address the client used, without a trailing slash."""
-        return f"https://{self.headers.get('host', 'management.azure.com')}"
+        return f"https://{self.headers.get('host', 'management.azure.com')}{self.prefix}"
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """One HTTP response, and what the request log says of the request.
 
-    `is_lost` means that the request was carried out but the client must get no reply at all;
-    `delay` is the virtual time the reply is late by.
+    `is_lost` means that the client must get no reply at all, `is_cut` that the connection breaks
+    in the middle of the body; `delay` is the virtual time the reply is late by.
     """
 
     status: int
@@ -55,6 +57,7 @@ class Response:
     operation: str | None = None
     instance_ids: tuple[str, ...] = ()
     is_lost: bool = False
+    is_cut: bool = False
     delay: timedelta = timedelta(0)
 
 
