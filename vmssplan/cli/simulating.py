@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,12 @@ from vmssplan.errors import DocumentInvalid, ExitCode, LockHeld, Problem, UsageI
 app = typer.Typer(
     help="A fake scale set service, for tests and for trying things out.", no_args_is_help=True
 )
+
+# What our own commands read, by the variable of the script that has the same value.
+_ALIASES = {
+    "VMSSPLAN_ENDPOINT": "AZURE_RESOURCE_MANAGER_URL",
+    "VMSSPLAN_CA_FILE": "REQUESTS_CA_BUNDLE",
+}
 
 
 @app.command()
@@ -46,6 +53,22 @@ def serve(
             help="How fast virtual time runs; manual: only a client's clock moves it.",
         ),
     ] = "manual",
+    env_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--env-file",
+            metavar="FILE",
+            help="Write a script that turns a shell towards the simulator, for the Azure SDKs"
+            " and az. Default: simulator/serve/env.sh in the state folder.",
+        ),
+    ] = None,
+    any_token: Annotated[
+        bool,
+        typer.Option(
+            "--any-token",
+            help="Accept every bearer token, for tests with made-up credentials.",
+        ),
+    ] = False,
     state_dir: StateOption = DEFAULT_STATE,
 ) -> int:
     """Serve a simulated Azure on this machine over HTTPS, until it is stopped.
@@ -56,15 +79,18 @@ def serve(
     from vmss_simulator.scenario import parse_scenario
 
     try:
-        from vmss_simulator.server import Endpoint
+        from vmss_simulator.arm.settings import TokenPolicy
+        from vmss_simulator.endpoint import Endpoint
         from vmss_simulator.server import serve as serve_world
     except ModuleNotFoundError as error:
         raise UsageInvalid(
             f"serving needs the package {error.name}",
-            hint="install it with: pip install 'vmssplan[simulator]'",
+            hint="install it with: pip install '.[simulator]', in a clone",
         ) from error
 
     console = Console()
+    folder = state_dir / "simulator" / "serve"
+    script = env_file or folder / "env.sh"
     factor = None if speed == "manual" else parse_speed(speed)
     try:
         world = parse_scenario(read_scenario(scenario), str(scenario)).world()
@@ -82,6 +108,7 @@ def serve(
             f"  certificate authority  {endpoint.ca_file}\n"
             f"  admin interface        {endpoint.admin_url}\n"
             f"  virtual time           {clock}\n"
+            f"  az and the SDKs        . {shlex.quote(_sourced(script))}\n"
             f"Try: vmssplan plan PLAN.yaml --endpoint {endpoint.endpoint}"
             f" --ca-file {endpoint.ca_file}\n"
             "Stop with Ctrl-C."
@@ -90,9 +117,12 @@ def serve(
     try:
         serve_world(
             world,
-            folder=state_dir / "simulator" / "serve",
+            folder=folder,
             port=port,
             ready_file=ready_file,
+            env_file=script,
+            env_aliases=_ALIASES,
+            tokens=TokenPolicy.ANY if any_token else TokenPolicy.ISSUED,
             speed=factor,
             on_ready=announce,
         )
@@ -102,6 +132,11 @@ def serve(
             hint="choose another one with --port, or 0 to have one picked",
         ) from error
     return ExitCode.SUCCESS
+
+
+def _sourced(script: Path) -> str:
+    """Return the path as a shell has to be told it: without a slash it would be searched for."""
+    return str(script) if script.parent != Path() else f"./{script}"
 
 
 @app.command()

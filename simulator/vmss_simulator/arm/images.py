@@ -12,7 +12,7 @@ from vmss_simulator.errors import ArmError
 from vmss_simulator.values import OperationKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from vmss_simulator.arm.call import Call
     from vmss_simulator.arm.messages import Response
@@ -62,9 +62,9 @@ def list_gallery(call: Call) -> Response:
         f"/subscriptions/{names['subscriptionId']}/resourceGroups/{names['resourceGroup']}"
         f"/providers/Microsoft.Compute/galleries/{names['gallery']}/images/{names['image']}"
     )
-    location, versions = _anywhere(call, {"id": image_id})
+    location, versions = image_anywhere(call, image_id)
     return json_response(
-        {"value": [_gallery_document(image_id, location, version) for version in versions]}
+        {"value": [gallery_document(image_id, location, version) for version in versions]}
     )
 
 
@@ -122,27 +122,28 @@ def _platform_document(call: Call, version: str, *, with_properties: bool) -> di
     return document
 
 
-def _anywhere(call: Call, reference: Mapping[str, Any]) -> tuple[str, Sequence[ImageVersion]]:
-    """Return an image's versions and a location that has them.
+def image_anywhere(call: Call, image_id: str) -> tuple[str, Sequence[ImageVersion]]:
+    """Return the versions of a managed or gallery image, and a location that has them.
 
-    The path of a gallery names no location, while the catalogue is asked about one.
+    Their paths name no location, while the catalogue is asked about one. ArmError 404.
     """
     scale_sets = call.world.scale_sets(call.subscription_id)
     locations = sorted({str(each.body.get("location", "")) for each in scale_sets})
     refused: ArmError | None = None
     for location in [*locations, ""]:
         try:
-            return location, call.world.image_catalogue(reference, location)
+            return location, call.world.image_catalogue({"id": image_id}, location)
         except ArmError as error:
             refused = error
     raise ArmError(
         _NOT_FOUND,
         "ResourceNotFound",
-        f"The Resource '{reference['id'].partition('/providers/')[2]}' was not found.",
+        f"The Resource '{image_id.partition('/providers/')[2]}' was not found.",
     ) from refused
 
 
-def _gallery_document(image_id: str, location: str, version: ImageVersion) -> dict[str, Any]:
+def gallery_document(image_id: str, location: str, version: ImageVersion) -> dict[str, Any]:
+    """Return one version of an image in a gallery."""
     return {
         "name": version.version,
         "id": f"{image_id}/versions/{version.version}",

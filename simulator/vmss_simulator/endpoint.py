@@ -1,0 +1,54 @@
+"""Where a server answers and how to log in: for the ready file, and for who starts a server."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server answers and how to log in; what the ready file says.
+
+    The credentials are the same for every simulator and are no secret.
+    """
+
+    endpoint: str
+    ca_file: str
+    admin_url: str
+    subscription_id: str
+    tenant_id: str
+    client_id: str
+    client_secret: str
+    identity_header: str
+
+    def document(self) -> dict[str, str]:
+        """Return the ready file's JSON object."""
+        return {
+            "endpoint": self.endpoint,
+            "caFile": self.ca_file,
+            "adminUrl": self.admin_url,
+            "subscriptionId": self.subscription_id,
+            "tenantId": self.tenant_id,
+            "clientId": self.client_id,
+            "clientSecret": self.client_secret,
+        }
+
+
+def write_ready_file(path: Path, endpoint: Endpoint) -> None:
+    """Write the ready file in one piece, readable by its owner only."""
+    write_private(path, json.dumps(endpoint.document(), indent=2) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file in one piece, readable by its owner only; OSError when it cannot be."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+    beside.replace(path)
