@@ -10,6 +10,7 @@ import asyncio
 import json
 import ssl
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.client import HTTPException, HTTPSConnection
@@ -64,8 +65,14 @@ class SimulatorClock:
         self._since = time.monotonic()
 
     def now(self) -> datetime:
-        """Return the server's virtual time, as of its last answer or reckoned from there."""
+        """Return the server's virtual time, asked for or reckoned from its last answer.
+
+        Time that stands still is asked for, because a late reply moves it too; where the server
+        no longer answers, it is what it was.
+        """
         if self._speed is None:
+            with suppress(ServiceUnavailable):
+                self._at = datetime.fromisoformat(self._ask("GET", "/_sim/clock")["now"])
             return self._at
         return self._at + timedelta(seconds=(time.monotonic() - self._since) * self._speed)
 

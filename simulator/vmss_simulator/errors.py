@@ -48,5 +48,13 @@ class ScenarioError(Exception):
     """A scenario file that cannot be used; the message says where and what was expected."""
 
 
-class ReplyLost(Exception):
-    """The request was carried out, but its reply never reaches the client (a fault)."""
+class ConnectionBroken(Exception):
+    """The client gets no whole answer (a fault), and cannot tell what became of its request."""
+
+
+class RequestLost(ConnectionBroken):
+    """The request was not carried out: it never arrived."""
+
+
+class ReplyLost(ConnectionBroken):
+    """The request was carried out, but its reply never reaches the client, or not whole."""

@@ -9,6 +9,7 @@ from vmss_simulator import faults
 from vmss_simulator.durations import parse_duration
 from vmss_simulator.images import Catalogue, Image, fold_location
 from vmss_simulator.randomness import Latency
+from vmss_simulator.scenario_effects import build_effect
 from vmss_simulator.scenario_text import KeyPath, Problem
 from vmss_simulator.values import ImageVersion, RollingUpgrade
 
@@ -31,8 +32,10 @@ def build_catalogue(raw: Mapping[str, Any]) -> Catalogue:
     return Catalogue({each.name.casefold(): each for each in images})
 
 
-def build_rolling_upgrade(raw: Mapping[str, Any], start: datetime) -> RollingUpgrade:
-    """Build the stated rolling upgrade of a scale set."""
+def build_rolling_upgrade(raw: Mapping[str, Any], start: datetime) -> RollingUpgrade | None:
+    """Build the stated rolling upgrade of a scale set; None for one that is to be carried out."""
+    if raw.get("isRunning"):
+        return None
     return RollingUpgrade(
         code=raw["code"],
         started_at=moment(raw["startedAt"]) if "startedAt" in raw else start,
@@ -50,11 +53,18 @@ def build_fault(raw: Mapping[str, Any]) -> faults.FaultRule:
     ((name, given),) = raw["effect"].items()
     return faults.FaultRule(
         name=raw["name"],
-        effect=_effect(name, given),
+        document=raw,
+        effect=build_effect(name, given),
         operations=tuple(match.get("operations", ())),
         resource=match.get("resource", "*"),
+        subscription_id=match.get("subscriptionId"),
+        location=match.get("location"),
         instance_ids=tuple(match.get("instanceIds", ())),
+        zones=tuple(match.get("zones", ())),
+        update_domains=tuple(match.get("updateDomains", ())),
+        fault_domains=tuple(match.get("faultDomains", ())),
         nth=when.get("nth"),
+        every=when.get("every"),
         times=when.get("times"),
         after=parse_duration(when["after"]) if "after" in when else None,
         before=parse_duration(when["before"]) if "before" in when else None,
@@ -96,33 +106,3 @@ def _version(raw: str | Mapping[str, Any]) -> ImageVersion:
         return ImageVersion(raw)
     published_at = moment(raw["publishedAt"]) if "publishedAt" in raw else None
     return ImageVersion(raw["version"], published_at, raw.get("excludeFromLatest", False))
-
-
-def _effect(name: str, raw: Mapping[str, Any]) -> faults.Effect:
-    match name:
-        case "error":
-            wait = parse_duration(raw["retryAfter"]) if "retryAfter" in raw else None
-            return faults.RefuseRequest(raw["status"], raw["code"], raw["message"], wait)
-        case "throttle":
-            return faults.ThrottleRequest(parse_duration(raw["retryAfter"]))
-        case "replyLost":
-            return faults.LoseReply()
-        case "latency":
-            return faults.DelayReply(Latency.from_document(raw["delay"]))
-        case "slow":
-            return faults.SlowWork(raw["factor"])
-        case "operationFailed":
-            replaced = raw.get("diskReplaced", False)
-            return faults.FailWork(raw["code"], raw["message"], disk_replaced=replaced)
-        case "stuck":
-            return faults.NeverEnd()
-        case "neverHealthy":
-            return faults.NeverHealthy()
-        case "unhealthyAfter":
-            return faults.UnhealthyAfter(parse_duration(raw["after"]))
-        case "badImage":
-            return faults.BadImage(raw["version"])
-        case "modelChangedBy":
-            return faults.ChangeModel(raw["actor"], parse_duration(raw["at"]), raw["patch"])
-        case _:
-            raise ValueError(f"{name!r} is no effect")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 class SimulatorTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
     """Answers the SDK's requests from a door, one at a time, in the order they are sent.
 
-    Raises azure's ServiceResponseError for a reply that a fault loses.
+    Raises azure's ServiceResponseError for a reply that a fault loses or cuts.
     """
 
     def __init__(self, door: Door) -> None:
@@ -54,6 +54,8 @@ class SimulatorTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         )
         if response.is_lost:
             raise ServiceResponseError("The connection was closed before a response arrived.")
+        if response.is_cut:
+            raise ServiceResponseError("The connection was closed in the middle of a response.")
         return _Reply(request, response)
 
     async def sleep(self, duration: float) -> None:

@@ -1,19 +1,20 @@
 """The direct door to the simulator: the same requests as over the wire, without a wire.
 
 Drives the world in-process, request by request, so that throttling and faults count as they
-would over HTTPS. Its clock is the world's: virtual time moves when the executor sleeps.
+would over HTTPS. Its clock is the world's: virtual time moves when the executor sleeps, and when a
+fault makes a reply late.
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator.errors import ArmError, ErrorDetail, ReplyLost
+from vmss_simulator.errors import ArmError, ConnectionBroken, ErrorDetail
 from vmss_simulator.values import Instance as WorldInstance
-from vmss_simulator.values import OperationKind, ScaleSetKey
+from vmss_simulator.values import InstanceView, OperationKind, ScaleSetKey
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
 from vmss_simulator.values import ScaleSet as WorldScaleSet
 from vmssplan.backends.arm_documents import (
@@ -44,12 +45,13 @@ from vmssplan.model import (
     OrchestrationMode,
     ScaleSet,
     ScaleSetId,
+    UriImage,
     image_fields,
 )
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vmss_simulator.values import Allowance, Operation
     from vmss_simulator.world import World
@@ -61,32 +63,40 @@ class SimulatedBackend:
     def __init__(self, world: World) -> None:
         self._world = world
         self._read: dict[str, tuple[WorldInstance, Mapping[str, Any], Instance]] = {}
+        self._subscription_id = ""
 
     async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
         """Read the set and its instances, page by page as over the wire."""
-        key = _key(target)
-        first = self._admit(OperationKind.GET_SCALE_SET, target)
-        try:
-            raw = self._world.scale_set(key)
-        except ArmError as error:
-            raise _translated(error) from error
-        allowances = [first]
-        pages = max(1, ceil(len(raw.instances) / self._world.options.instance_page_size))
-        allowances += [self._admit(OperationKind.LIST_INSTANCES, target) for _ in range(pages)]
-        return self._scale_set(raw, target), _pacing(allowances)
+        key, allowances = _key(target), []
+        with _translated(is_read=True):
+            allowance = self._admit(OperationKind.GET_SCALE_SET, target)
+            raw = self._world.seen(allowance).scale_set(key)
+            self._deliver(allowance)
+            allowances.append(allowance)
+            instances: list[Instance] = []
+            last, is_last_page = (-1, 0, ""), False
+            while not is_last_page:
+                allowance = self._admit(OperationKind.LIST_INSTANCES, target)
+                seen = self._world.seen(allowance)
+                listed = seen.scale_set(key)
+                after = [each for each in listed.instances.values() if _list_order(each) > last]
+                page = sorted(after, key=_list_order)[: seen.options.instance_page_size]
+                is_last_page = len(page) == len(after)
+                instances += [self._instance(listed, each) for each in page]
+                last = _list_order(page[-1]) if page else last
+                self._deliver(allowance)
+                allowances.append(allowance)
+        return self._scale_set(raw, target, instances), _pacing(allowances)
 
     async def operation_report(self, operation: OperationHandle) -> tuple[OperationReport, Pacing]:
         """Read the status of an operation."""
-        try:
-            found = self._world.operation(operation.operation_id)
+        with _translated(is_read=True):
+            key = self._world.operation(operation.operation_id).key
             allowance = self._world.admit(
-                OperationKind.GET_OPERATION, found.key, subscription_id=found.key.subscription_id
+                OperationKind.GET_OPERATION, key, subscription_id=key.subscription_id
             )
-            allowance.deliver()
-        except ArmError as error:
-            raise _translated(error) from error
-        except ReplyLost as lost:
-            raise _lost(lost, is_read=True) from lost
+            found = self._world.seen(allowance).operation(operation.operation_id)
+            self._deliver(allowance)
         retry_after = None
         if found.status is WorldOperationStatus.IN_PROGRESS:
             retry_after = self._world.options.operation_retry_after
@@ -94,52 +104,50 @@ class SimulatedBackend:
 
     async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
         """Tell whether Azure's own rolling upgrade is running."""
-        self._admit(OperationKind.GET_ROLLING_UPGRADE, target)
-        upgrade = self._world.rolling_upgrade(_key(target))
+        with _translated(is_read=True):
+            allowance = self._admit(OperationKind.GET_ROLLING_UPGRADE, target)
+            upgrade = self._world.seen(allowance).rolling_upgrade(_key(target))
+            self._deliver(allowance)
         return upgrade is not None and upgrade.code in ("RollingForward", "RollingBack")
 
     async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
         """List the versions that `latest` may mean, oldest first."""
-        try:
+        if isinstance(image, UriImage):
+            return []
+        with _translated(is_read=True):
+            allowance = self._world.admit(
+                OperationKind.LIST_IMAGE_VERSIONS,
+                None,
+                subscription_id=self._subscription_id,
+                location=location,
+            )
             catalogue = self._world.image_catalogue(image_fields(image), location)
-        except ArmError as error:
-            raise _translated(error) from error
+            self._deliver(allowance)
         return [each.version for each in catalogue if not each.exclude_from_latest]
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str
     ) -> OperationHandle | None:
         """PATCH only these fields, with If-Match."""
-        allowance = self._admit(OperationKind.PATCH_SCALE_SET, target)
-        try:
-            operation = self._world.patch_scale_set(
-                _key(target), write_model(fields), if_match=etag
-            )
-        except ArmError as error:
-            raise _translated(error, is_read=False) from error
-        return _delivered(allowance, operation)
+        key, body = _key(target), write_model(fields)
+        allowance = self._admit_write(OperationKind.PATCH_SCALE_SET, target)
+        return self._carry_out(
+            allowance, lambda: self._world.patch_scale_set(key, body, if_match=etag)
+        )
 
     async def upgrade_instances(
         self, target: ScaleSetId, instance_ids: Sequence[str]
     ) -> OperationHandle | None:
         """Start the manual upgrade of these instances."""
-        allowance = self._admit(OperationKind.UPGRADE, target, instance_ids)
-        try:
-            operation = self._world.upgrade(_key(target), instance_ids)
-        except ArmError as error:
-            raise _translated(error, is_read=False) from error
-        return _delivered(allowance, operation)
+        allowance = self._admit_write(OperationKind.UPGRADE, target, instance_ids)
+        return self._carry_out(allowance, lambda: self._world.upgrade(_key(target), instance_ids))
 
     async def reimage_instances(
         self, target: ScaleSetId, instance_ids: Sequence[str]
     ) -> OperationHandle | None:
         """Start the reimage of these instances."""
-        allowance = self._admit(OperationKind.REIMAGE, target, instance_ids)
-        try:
-            operation = self._world.reimage(_key(target), instance_ids)
-        except ArmError as error:
-            raise _translated(error, is_read=False) from error
-        return _delivered(allowance, operation)
+        allowance = self._admit_write(OperationKind.REIMAGE, target, instance_ids)
+        return self._carry_out(allowance, lambda: self._world.reimage(_key(target), instance_ids))
 
     async def aclose(self) -> None:
         """Nothing to let go of; whoever opened the world closes it."""
@@ -147,24 +155,34 @@ class SimulatedBackend:
     def _admit(
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
     ) -> Allowance:
-        """Let one request in. A read delivers at once; a write once it is carried out."""
-        is_read = kind.value.startswith(("get", "list"))
-        try:
-            allowance = self._world.admit(
-                kind,
-                _key(target),
-                subscription_id=target.subscription_id,
-                instance_ids=instance_ids,
-            )
-            if is_read:
-                allowance.deliver()
-        except ArmError as error:
-            raise _translated(error, is_read=is_read) from error
-        except ReplyLost as lost:
-            raise _lost(lost, is_read=is_read) from lost
-        return allowance
+        self._subscription_id = target.subscription_id
+        return self._world.admit(
+            kind, _key(target), subscription_id=target.subscription_id, instance_ids=instance_ids
+        )
 
-    def _scale_set(self, raw: WorldScaleSet, target: ScaleSetId) -> ScaleSet:
+    def _admit_write(
+        self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
+    ) -> Allowance:
+        with _translated(is_read=False):
+            return self._admit(kind, target, instance_ids)
+
+    def _carry_out(self, allowance: Allowance, start: Callable[[], Operation]) -> OperationHandle:
+        """Carry out a write, as often as it is delivered; the last answer counts."""
+        with _translated(is_read=False):
+            for _ in range(allowance.deliveries):
+                operation = start()
+            self._deliver(allowance)
+        return OperationHandle(operation.operation_id, operation.operation_id)
+
+    def _deliver(self, allowance: Allowance) -> None:
+        """Let the answer arrive: never, at once, or after as much virtual time as it is late."""
+        allowance.deliver()
+        if allowance.reply_delay:
+            self._world.advance_to(self._world.now + allowance.reply_delay)
+
+    def _scale_set(
+        self, raw: WorldScaleSet, target: ScaleSetId, instances: Sequence[Instance]
+    ) -> ScaleSet:
         properties: dict[str, Any] = raw.body.get("properties") or {}
         policy = (properties.get("upgradePolicy") or {}).get("automaticOSUpgradePolicy") or {}
         return ScaleSet(
@@ -176,7 +194,7 @@ class SimulatedBackend:
             provisioning_state=raw.provisioning.value,
             has_application_health=has_application_health(raw.body),
             automatic_os_upgrade=bool(policy.get("enableAutomaticOSUpgrade")),
-            instances=tuple(self._instance(raw, one) for one in raw.instances.values()),
+            instances=tuple(instances),
         )
 
     def _instance(self, scale_set: WorldScaleSet, raw: WorldInstance) -> Instance:
@@ -229,6 +247,13 @@ def _key(target: ScaleSetId) -> ScaleSetKey:
     return ScaleSetKey(target.subscription_id, target.resource_group, target.name)
 
 
+def _list_order(raw: WorldInstance) -> tuple[int, int, str]:
+    """Return where a list has the instance: by number, then by name."""
+    if raw.instance_id.isdecimal():
+        return (0, int(raw.instance_id), "")
+    return (1, 0, raw.instance_id)
+
+
 def _instance(raw: WorldInstance, *, is_latest: bool) -> Instance:
     storage: dict[str, Any] = {"imageReference": raw.image_reference}
     if "uri" in raw.image_reference:
@@ -241,16 +266,25 @@ def _instance(raw: WorldInstance, *, is_latest: bool) -> Instance:
         vm_size=raw.vm_size,
         latest_model_applied=is_latest,
         provisioning_state=raw.provisioning.value,
-        power_state=raw.power.value,
-        application_health=HealthState(raw.health.value) if raw.health else None,
-        failed_extensions=tuple(each.name for each in raw.extensions if each.failed),
-        update_domain=raw.update_domain,
-        fault_domain=raw.fault_domain,
         zone=raw.zone,
         protected_from_scale_set_actions=raw.protection.from_scale_set_actions,
         protected_from_scale_in=raw.protection.from_scale_in,
-        error=_azure_error(raw.error) if raw.error else None,
+        **_view(raw),
     )
+
+
+def _view(raw: WorldInstance) -> dict[str, Any]:
+    """Return what only the instance view tells; without one, no more than that."""
+    if raw.view is InstanceView.MISSING:
+        return {"power_state": "unknown"}
+    return {
+        "power_state": raw.power.value,
+        "application_health": HealthState(raw.health.value) if raw.health else None,
+        "failed_extensions": tuple(each.name for each in raw.extensions if each.failed),
+        "update_domain": raw.update_domain,
+        "fault_domain": raw.fault_domain,
+        "error": _azure_error(raw.error) if raw.error else None,
+    }
 
 
 def _azure_error(detail: ErrorDetail) -> AzureError:
@@ -265,26 +299,24 @@ def _report(operation: Operation) -> OperationReport:
     )
 
 
-def _delivered(allowance: Allowance, operation: Operation) -> OperationHandle:
-    """Answer a write, unless its reply is lost."""
-    try:
-        allowance.deliver()
-    except ReplyLost as lost:
-        raise _lost(lost, is_read=False) from lost
-    return OperationHandle(operation.operation_id, operation.operation_id)
-
-
-def _lost(lost: ReplyLost, *, is_read: bool) -> VmssplanError:
-    kind = ServiceUnavailable if is_read else OutcomeUnknown
-    return kind("ConnectionLost", str(lost))
-
-
 def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = None) -> Pacing:
     counts = [count for one in allowances for _, count in one.remaining]
     return Pacing(retry_after, min(counts, default=None))
 
 
-def _translated(error: ArmError, *, is_read: bool = True) -> VmssplanError:
+@contextmanager
+def _translated(*, is_read: bool) -> Iterator[None]:
+    """Turn what the world raises into our errors; a read whose fate is unknown did no harm."""
+    try:
+        yield
+    except ArmError as error:
+        raise _refused(error, is_read=is_read) from error
+    except ConnectionBroken as error:
+        kind = ServiceUnavailable if is_read else OutcomeUnknown
+        raise kind("ConnectionLost", str(error)) from error
+
+
+def _refused(error: ArmError, *, is_read: bool) -> VmssplanError:
     """Return our error for an ARM error, by status as the wire doors do.
 
     A write that ends in a server error may have been carried out all the same.

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator.arm import intake, routes, tokens
 from vmss_simulator.arm.call import Call
-from vmss_simulator.arm.headers import allowance_headers, error_response, stamp
+from vmss_simulator.arm.headers import allowance_headers, error_response, http_date, stamp
 from vmss_simulator.arm.memo import Memo
 from vmss_simulator.arm.messages import Response
 from vmss_simulator.arm.settings import Settings
 from vmss_simulator.arm.subscriptions import check_subscription
-from vmss_simulator.errors import ArmError, ReplyLost
+from vmss_simulator.errors import ArmError, ConnectionBroken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def handle(
         response = error_response(error, settings)
         challenge = _challenge(error, request, settings)
         response = replace(response, headers={**response.headers, **challenge})
-    except ReplyLost:
+    except ConnectionBroken:
         response = Response(0, is_lost=True)
     operation = route.kind.value if route is not None and route.kind is not None else None
     instance_ids = call.instance_ids if call is not None else ()
@@ -77,11 +77,18 @@ def _carried_out(call: Call, route: Route) -> Response:
         location=call.parameters.get("location"),
         instance_ids=call.instance_ids,
     )
-    response = route.handler(call)
+    if route.kind.is_read:
+        call = replace(call, world=call.world.seen(allowance))
+    for _ in range(allowance.deliveries):
+        response = route.handler(call)
     # Only a request that was carried out has a reply to lose, as at the direct door.
-    allowance.deliver()
+    is_cut = allowance.reply_cut and bool(response.body)
+    if not is_cut:
+        allowance.deliver()
     headers = {**allowance_headers(allowance), **response.headers}
-    return replace(response, headers=headers, delay=allowance.reply_delay)
+    if allowance.date_skew:
+        headers["date"] = http_date(call.world.now + allowance.date_skew)
+    return replace(response, headers=headers, delay=allowance.reply_delay, is_cut=is_cut)
 
 
 def _unknown(segments: Sequence[str], method: str, found: Found | None) -> ArmError:

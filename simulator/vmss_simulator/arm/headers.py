@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import uuid
 from dataclasses import replace
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm.messages import json_response
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from vmss_simulator.arm.messages import Request, Response
     from vmss_simulator.arm.settings import Settings
@@ -38,6 +39,7 @@ def stamp(world: World, request: Request, response: Response) -> Response:
     correlation_id = request.headers.get("x-ms-correlation-request-id", request_id)
     headers = {
         **_FIXED,
+        "date": http_date(world.now),
         "x-ms-request-id": request_id,
         "x-ms-correlation-request-id": correlation_id,
         "x-ms-routing-request-id": f"SIMULATOR:{world.now:%Y%m%dT%H%M%SZ}:{request_id}",
@@ -47,6 +49,11 @@ def stamp(world: World, request: Request, response: Response) -> Response:
         headers["x-ms-client-request-id"] = client_id
     headers.update(response.headers)
     return replace(response, headers=headers)
+
+
+def http_date(moment: datetime) -> str:
+    """Return a moment as the `Date` header writes it."""
+    return format_datetime(moment, usegmt=True)
 
 
 def error_response(error: ArmError, settings: Settings) -> Response:

@@ -1,0 +1,153 @@
+"""What faults do to the work on one instance: decided when it starts, shown when it has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, assert_never
+
+from vmss_simulator import documents
+from vmss_simulator.admission import subject_of
+from vmss_simulator.effects import (
+    BadImage,
+    FailWork,
+    Flap,
+    KeepExtensions,
+    KeepInstanceUpdating,
+    NeverEnd,
+    NeverHealthy,
+    Outage,
+    SilenceAgent,
+    SlowWork,
+    UnhealthyAfter,
+)
+from vmss_simulator.fault_texts import NO_HOST, os_provisioning_timed_out
+from vmss_simulator.state import AgentReports, HealthTurns, InstanceSettles
+from vmss_simulator.values import HealthState, InstanceView, ProvisioningState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmss_simulator.effects import WorkEffect
+    from vmss_simulator.faults import FaultRule
+    from vmss_simulator.state import State, Work
+    from vmss_simulator.values import Instance, OperationKind, ScaleSetKey
+
+
+def afflicted(state: State, kind: OperationKind, instance: Instance, work: Work) -> Work:
+    """Return the work with everything that is to go wrong with it, and log which rules did it."""
+    subject = subject_of(state, kind, work.key)
+    found = state.faults.on_work(subject, instance, work.target.exact_version, state.now)
+    for rule, effect in found:
+        work = _affected(work, effect)
+        state.emit("faultApplied", work.key, work.instance_id, rule=rule.name)
+    if any(is_out(state, rule, work.key, instance) for rule, _ in state.faults.timed()):
+        work = replace(work, failure=NO_HOST)
+    if work.failure is not None:
+        work = replace(work, failure=_worded(work.failure, instance))
+    return work
+
+
+def is_out(state: State, rule: FaultRule, key: ScaleSetKey, instance: Instance) -> bool:
+    """Whether the rule is an outage that has the instance's host at the moment."""
+    outage = rule.effect
+    if not isinstance(outage, Outage) or not rule.picks(instance):
+        return False
+    began = state.faults.begins(rule) + outage.at
+    over = outage.lasting is not None and state.now >= began + outage.lasting
+    return began <= state.now and not over and covers(state, rule, key)
+
+
+def covers(state: State, rule: FaultRule, key: ScaleSetKey) -> bool:
+    """Whether the rule is about this scale set."""
+    found = state.scale_sets.get(key.folded())
+    location = documents.text(found.body, "location") if found else None
+    return rule.covers(key, key.subscription_id, location or "")
+
+
+def settle(state: State, work: Work, instance: Instance) -> Instance:
+    """Return an instance whose work has ended as the faults decided for it let it be."""
+    place = (work.key, work.instance_id, work.epoch)
+    if work.silence is not None:
+        instance = replace(instance, view=InstanceView.AGENT_SILENT)
+        if work.silence.lasting is not None:
+            state.schedule(state.now + work.silence.lasting, AgentReports(*place))
+    if work.stays_updating is not None:
+        instance = replace(instance, provisioning=ProvisioningState.UPDATING)
+        if work.stays_updating.lasting is not None:
+            state.schedule(state.now + work.stays_updating.lasting, InstanceSettles(*place))
+    return instance
+
+
+def await_health(state: State, work: Work) -> None:
+    """Put on the timetable what the instance's health will be."""
+    # A silent agent reports no health; when it speaks again, it does.
+    if work.silence is None:
+        report_health(state, work.key, work.instance_id, work.settles_as, work.turns)
+
+
+def report_health(
+    state: State,
+    key: ScaleSetKey,
+    instance_id: str,
+    settles_as: HealthState = HealthState.HEALTHY,
+    turns: Sequence[tuple[timedelta, HealthState]] = (),
+) -> None:
+    """Let the instance's health settle a while from now, and then take its turns."""
+    epoch = state.epochs.get((key.folded(), instance_id), 0)
+    random = state.random(f"{key.resource_id}/virtualMachines/{instance_id}", "health")
+    settled_at = state.now + state.latencies.health.draw(random)
+    state.schedule(settled_at, HealthTurns(key, instance_id, epoch, settles_as))
+    if settles_as is HealthState.HEALTHY:
+        for after, health in turns:
+            state.schedule(settled_at + after, HealthTurns(key, instance_id, epoch, health))
+
+
+def with_failed_extension(instance: Instance, failure: FailWork) -> Instance:
+    """Return the instance with the extension marked that made its operation fail, if one did."""
+    marked = tuple(
+        replace(each, failed=True, message=failure.message)
+        if each.name == failure.extension
+        else each
+        for each in instance.extensions
+    )
+    return replace(instance, extensions=marked)
+
+
+def _affected(work: Work, effect: WorkEffect) -> Work:
+    match effect:
+        case SlowWork(factor):
+            changes: dict[str, Any] = {"factor": work.factor * factor}
+        case FailWork():
+            changes = {"failure": effect}
+        case NeverEnd():
+            changes = {"never_ends": True}
+        case NeverHealthy(health):
+            changes = {"settles_as": health}
+        case UnhealthyAfter(after):
+            changes = {"turns": (*work.turns, (after, HealthState.UNHEALTHY))}
+        case Flap():
+            changes = {"turns": (*work.turns, *_flaps(effect))}
+        case BadImage() if work.target.has_health:
+            changes = {"settles_as": HealthState.UNHEALTHY}
+        case BadImage():
+            changes = {"failure": os_provisioning_timed_out(timedelta(0))}
+        case KeepExtensions():
+            changes = {"keeps_extensions": True}
+        case SilenceAgent():
+            changes = {"silence": effect}
+        case KeepInstanceUpdating():
+            changes = {"stays_updating": effect}
+        case _:
+            assert_never(effect)
+    return replace(work, **changes)
+
+
+def _flaps(effect: Flap) -> list[tuple[timedelta, HealthState]]:
+    states = (HealthState.UNHEALTHY, HealthState.HEALTHY)
+    return [(effect.period * (n + 1), states[n % 2]) for n in range(2 * effect.count)]
+
+
+def _worded(failure: FailWork, instance: Instance) -> FailWork:
+    message = failure.message.replace("{instanceId}", instance.instance_id)
+    return replace(failure, message=message.replace("{vmName}", instance.name))
