@@ -128,7 +128,7 @@ class FakeService:
             for name in ("image", "vm_size", "upgrade_policy")
             if (value := getattr(fields, name)) is not None
         }
-        self._change(partial(with_model, provisioning_state="Updating", **wanted))
+        self.change(partial(with_model, provisioning_state="Updating", **wanted))
         operation = self._begin(self.clock.now() + seconds(15), ())
         return self._answer("write", operation)
 
@@ -152,9 +152,9 @@ class FakeService:
         self._receive(kind, ids)
         done_at = self.clock.now() + self.upgrade_takes
         model = self.scale_set.model
-        self._change(lambda s: replace(s, provisioning_state="Updating"))
+        self.change(lambda s: replace(s, provisioning_state="Updating"))
         for instance_id in ids:
-            self._change(
+            self.change(
                 partial(
                     with_instance,
                     instance_id=instance_id,
@@ -239,7 +239,8 @@ class FakeService:
             self.scale_set = change(self.scale_set)
             self._history.append((moment, self.scale_set))
 
-    def _change(self, change: Callable[[ScaleSet], ScaleSet]) -> None:
+    def change(self, change: Callable[[ScaleSet], ScaleSet]) -> None:
+        """Change the set now."""
         self.scale_set = change(self.scale_set)
         self._history.append((self.clock.now(), self.scale_set))
 

@@ -84,15 +84,15 @@ def started(request: int, *ids: str) -> tuple[Event, Event]:
 
 def test_what_we_work_on_is_out_of_service_whatever_the_list_says() -> None:
     """A list that still shows an instance healthy does not make room for another."""
-    made = rollout(
-        LIVE, strategy=strategy("slidingWindow", 4), availability=at_most(2, operations=3)
+    lost = instance(
+        "3", application_health=HealthState.UNHEALTHY, protected_from_scale_set_actions=True
     )
-    state = upgrading(made, *started(1, "0"))
-    behind = Live(written(), {"operation-1": OperationReport(OperationStatus.IN_PROGRESS)})
+    members = scale_set([*scale_set(3).instances, lost])
+    made = rollout(members, **WINDOW)
+    behind = Live(written(members), {"operation-1": OperationReport(OperationStatus.IN_PROGRESS)})
 
-    assert decide(made, state, behind, START) == UpgradeInstances(2, ("1",))
-    both = evolve(evolve(state, started(2, "1")[0]), started(2, "1")[1])
-    assert isinstance(decide(made, both, behind, START), Wait)
+    assert decide(made, upgrading(made), behind, START) == UpgradeInstances(2, ("0",))
+    assert isinstance(decide(made, upgrading(made, *started(1, "0")), behind, START), Wait)
 
 
 def test_beside_an_operation_in_doubt_nothing_starts() -> None:

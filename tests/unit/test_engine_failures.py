@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.runs import MemoryJournal, run
-from tests.support.service import FakeService, with_instance
+from tests.support.service import FakeService, with_instance, with_model
 from tests.support.values import (
+    OLD_IMAGE,
     START,
     at_most,
     current,
@@ -211,9 +213,14 @@ def test_an_instance_that_failed_on_the_new_model_is_operated_on_again() -> None
     service = FakeService(scale_set([instance("0"), instance("1")]), failing={"0": NO_ROOM})
     plan = rollout(service.scale_set)
     _, journal = carry_out(service, plan)
-    service.scale_set = with_instance(
-        service.scale_set, "0", image=failed.image, exact_version=failed.exact_version
+    renewed = partial(
+        with_instance,
+        instance_id="0",
+        image=failed.image,
+        exact_version=failed.exact_version,
+        latest_model_applied=True,
     )
+    service.change(renewed)
     ended, _ = carry_out(service, plan, journal)
 
     assert code(ended) is ExitCode.SUCCESS
@@ -285,9 +292,10 @@ def test_nothing_is_asked_while_a_throttled_request_waits() -> None:
     service = FakeService(scale_set(1))
     service.refusals["upgrade"] = [Throttled("TooMany", "Slow down.", retry_after=minutes(3))]
     carry_out(service)
-    first = next(moment for moment, kind, _ in service.requests if kind == "upgrade")
+    refused = [kind for _, kind, _ in service.requests].index("upgrade")
+    told_at, _, _ = service.requests[refused]
     meanwhile = [
-        kind for moment, kind, _ in service.requests if first < moment < first + minutes(3)
+        kind for moment, kind, _ in service.requests[refused + 1 :] if moment < told_at + minutes(3)
     ]
 
     assert meanwhile == []
@@ -500,3 +508,41 @@ def test_the_service_is_polled_as_it_wishes() -> None:
 
     assert len(patient.requests) < len(usual.requests)
     assert len(poor.requests) < len(usual.requests)
+
+
+def test_a_model_write_that_failed_and_does_not_stand_halts() -> None:
+    """Preempted by somebody's newer write: exit 4 with Azure's code, and no instance touched."""
+    preempted = AzureError("OperationPreempted", "A more recent operation.")
+    service = FakeService(scale_set(1), stale_failure=preempted)
+    service.at(seconds(10), partial(with_model, image=OLD_IMAGE))
+    ended, _ = carry_out(service)
+
+    assert code(ended) is ExitCode.INSTANCE_FAILED
+    assert why(ended) == "OperationPreempted: A more recent operation."
+    assert service.asked("upgrade") == []
+
+
+def test_resume_awaits_health_again_and_upgrades_nothing_twice() -> None:
+    """What was not healthy in time runs the model: resume gives it a new deadline."""
+    service = FakeService(scale_set(2), healthy_after=None)
+    plan = rollout(service.scale_set)
+    halted, journal = carry_out(service, plan)
+    service.change(health_of("0", HealthState.HEALTHY))
+    service.healthy_after = seconds(20)
+    ended, _ = carry_out(service, plan, journal)
+
+    assert code(halted) is ExitCode.GATE
+    assert code(ended) is ExitCode.SUCCESS
+    assert service.asked("upgrade") == [("0",), ("1",)]
+
+
+def test_somebody_elses_operation_between_two_batches_is_waited_for() -> None:
+    """A set that is busy with something of others' is left alone until it is done."""
+    service = FakeService(scale_set(2))
+    for after, state in ((151, "Updating"), (500, "Succeeded")):
+        service.at(seconds(after), partial(replace, provisioning_state=state))
+    ended, journal = carry_out(service)
+    [_, second] = journal.of(ev.UpgradeIntended)
+
+    assert code(ended) is ExitCode.SUCCESS
+    assert second.at - START >= seconds(500)

@@ -137,8 +137,7 @@ def test_an_instance_gone_between_the_look_and_the_request_is_skipped() -> None:
     async def vanishing(target: object, ids: object) -> object:
         if ids == ("1",) and not refused:
             refused.append(ids)
-            service.scale_set = without_instance(service.scale_set, "1")
-            service._history.append((service.clock.now(), service.scale_set))
+            service.change(partial(without_instance, instance_id="1"))
             raise gone
         return await upgrade(target, ids)  # type: ignore[arg-type]
 
@@ -211,8 +210,7 @@ def test_a_model_written_by_somebody_else_is_read_again() -> None:
     async def then_somebody_writes(target: object) -> object:
         seen = await look(target)  # type: ignore[arg-type]
         if not looks:
-            service.scale_set = replace(service.scale_set, etag='"7"')
-            service._history.append((service.clock.now(), service.scale_set))
+            service.change(partial(replace, etag='"7"'))
         looks.append(seen)
         return seen
 
