@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
 from vmss_simulator.operations import is_busy, start_operation
+from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
 from vmss_simulator.rolling_turns import begin
 from vmss_simulator.state import PlatformLooks
@@ -46,9 +47,10 @@ def watch(state: State, scale_set: ScaleSet) -> None:
     delay = state.options.automatic_os_upgrade_delay
     task = PlatformLooks(scale_set.key)
     known = {at for at, _, other in state.timetable if other == task}
-    for published_at in (state.now, *state.images.publications(reference, location, state.now)):
-        if published_at + delay not in known:
-            state.schedule(published_at + delay, task)
+    published = state.images.publications(reference, location, state.now)
+    for at in (state.now, *(each + delay for each in published)):
+        if at not in known:
+            state.schedule(at, task)
 
 
 def look(state: State, key: ScaleSetKey) -> None:
@@ -100,7 +102,7 @@ def outdated(scale_set: ScaleSet, target: Target) -> tuple[str, ...]:
     return tuple(
         each.instance_id
         for each in scale_set.instances.values()
-        if not each.protection.from_scale_set_actions
+        if not is_left_out(each)
         and (
             each.exact_version != target.exact_version
             or (each.exact_version is None and each.image_reference != target.image_reference)

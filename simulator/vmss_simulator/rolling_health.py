@@ -28,6 +28,7 @@ def as_member(state: State, instance: Instance, *, is_pending: bool = False) -> 
         is_pending=is_pending,
         update_domain=instance.update_domain,
         zone=instance.zone,
+        phase=instance.custom_metrics.phase if instance.custom_metrics else None,
         error=instance.error,
     )
 
@@ -59,6 +60,14 @@ def is_restored(instance: Instance, before: Instance) -> bool:
         instance.provisioning is ProvisioningState.SUCCEEDED
         and instance.applied_model == before.applied_model
         and instance.exact_version == before.exact_version
+    )
+
+
+def is_left_out(instance: Instance) -> bool:
+    """Whether rolling upgrades pass it by: it is protected, or its application says so."""
+    metrics = instance.custom_metrics
+    return instance.protection.from_scale_set_actions or (
+        metrics is not None and metrics.skips_upgrade
     )
 
 

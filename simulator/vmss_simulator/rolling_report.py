@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from vmss_simulator.rolling import Breach
     from vmss_simulator.rolling_run import RollingRun
     from vmss_simulator.state import State
-    from vmss_simulator.values import ScaleSet, ScaleSetKey
+    from vmss_simulator.values import ScaleSet
 
 _HISTORY = 5
 
 
-def report(state: State, run: RollingRun, code: str, in_progress: int) -> None:
-    """Let `rollingUpgrades/latest` show how far the upgrade is, and the history with it."""
+def report(
+    state: State, run: RollingRun, code: str, in_progress: int = 0, *, is_new: bool = False
+) -> None:
+    """Let `rollingUpgrades/latest` show how far the upgrade is, and the history with it.
+
+    A new one is entered in the history, if it is an OS upgrade; the last five are kept.
+    """
     folded = run.key.folded()
     scale_set = state.scale_sets.get(folded)
     if scale_set is None:
@@ -30,7 +35,6 @@ def report(state: State, run: RollingRun, code: str, in_progress: int) -> None:
     # Recorded: an upgrade that fails before any batch shows no instance at all.
     is_untried = code == "Faulted" and not run.upgraded
     breach = located_breach(run)
-    before = state.rolling_upgrades.get(folded)
     shown = RollingUpgrade(
         code=code,
         started_at=run.started_at,
@@ -49,16 +53,10 @@ def report(state: State, run: RollingRun, code: str, in_progress: int) -> None:
         restore_failed=run.restore_failed,
     )
     state.rolling_upgrades[folded] = shown
-    history = state.os_upgrades.get(folded, ())
-    if run.kind is RollingKind.OS and history and history[-1] is before:
-        state.os_upgrades[folded] = (*history[:-1], shown)
-
-
-def enter_in_history(state: State, key: ScaleSetKey) -> None:
-    """Enter the latest upgrade in the history of OS upgrades, which keeps the last five."""
-    folded = key.folded()
-    history = (*state.os_upgrades.get(folded, ()), state.rolling_upgrades[folded])
-    state.os_upgrades[folded] = history[-_HISTORY:]
+    if run.kind is RollingKind.OS:
+        history = state.os_upgrades.get(folded, ())
+        kept = history if is_new else history[:-1]
+        state.os_upgrades[folded] = (*kept, shown)[-_HISTORY:]
 
 
 def located_breach(run: RollingRun) -> Breach | None:

@@ -21,7 +21,7 @@ from vmss_simulator.rolling_health import (
     unhealthy_upgraded,
     why_unhealthy,
 )
-from vmss_simulator.rolling_report import enter_in_history, located_breach, report
+from vmss_simulator.rolling_report import located_breach, report
 from vmss_simulator.rolling_run import RollingKind, RollingRun, Stage
 from vmss_simulator.rolling_work import begin_batch, begin_clearing, begin_restoring
 from vmss_simulator.state import RollingTurn
@@ -188,7 +188,7 @@ def _restores_counted(state: State, run: RollingRun) -> RollingRun:
 def finish(state: State, run: RollingRun, code: str) -> None:
     """End the upgrade: Completed, Cancelled or Faulted, and its operations with it."""
     state.rolling_runs.pop(run.key.folded(), None)
-    report(state, run, code, 0)
+    report(state, run, code)
     state.emit("rollingUpgradeEnded", run.key, code=code, operationId=run.operation_id)
     if run.operation_id in state.running:
         _end_operation(state, run, code)
@@ -268,9 +268,7 @@ def begin(
     if not pending:
         random = state.random(run.key.resource_id, "nothingToDo")
         run = replace(run, until=state.now + state.latencies.nothing_to_do.draw(random))
-    report(state, run, "RollingForward", 0)
-    if kind is RollingKind.OS:
-        enter_in_history(state, run.key)
+    report(state, run, "RollingForward", is_new=True)
     state.emit(
         "rollingUpgradeStarted",
         run.key,

@@ -15,6 +15,7 @@ from vmss_simulator import documents
 from vmss_simulator.automatic_os import approve, begin_os_upgrade, look, watch
 from vmss_simulator.errors import ArmError
 from vmss_simulator.operations import is_busy, open_step, start_operation
+from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
 from vmss_simulator.rolling_turns import begin, take_turns
 from vmss_simulator.state import (
@@ -106,7 +107,7 @@ def start_rolling_upgrade(state: State, kind: OperationKind, key: ScaleSetKey) -
     pending = tuple(
         each.instance_id
         for each in scale_set.instances.values()
-        if each.extensions != target.extensions and not each.protection.from_scale_set_actions
+        if each.extensions != target.extensions and not is_left_out(each)
     )
     policy = rolling_policy(scale_set.body)
     begin(state, operation, RollingKind.EXTENSIONS, pending, target, policy=policy)
@@ -172,8 +173,9 @@ def _begin_model_upgrade(state: State, scale_set: ScaleSet, operation: Operation
     for each in scale_set.instances.values():
         if is_current(state, each, target) or each.provisioning is ProvisioningState.DELETING:
             continue
-        if each.protection.from_scale_set_actions:
-            state.emit("upgradeSkipped", scale_set.key, each.instance_id, reason="protected")
+        if is_left_out(each):
+            reason = "protected" if each.protection.from_scale_set_actions else "customMetrics"
+            state.emit("upgradeSkipped", scale_set.key, each.instance_id, reason=reason)
         else:
             pending.append(each.instance_id)
     if not pending:

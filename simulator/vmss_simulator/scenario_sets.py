@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator import documents
+from vmss_simulator import documents, upgrade_policy
 from vmss_simulator.errors import ArmError, ErrorDetail
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
@@ -19,6 +19,7 @@ from vmss_simulator.scenario_text import KeyPath, Problem
 from vmss_simulator.state import Target
 from vmss_simulator.topology import new_instance
 from vmss_simulator.values import (
+    CustomMetrics,
     HealthState,
     Instance,
     PowerState,
@@ -57,8 +58,10 @@ def build_scale_set(
     """Build one scale set; None when its problems leave nothing to build."""
     key = scale_set_key(raw)
     try:
-        body = documents.accepted(documents.merge(render_body(raw), raw.get("model", {})))
-        documents.upgrade_mode(body)
+        merged = documents.merge(render_body(raw), raw.get("model", {}))
+        body = upgrade_policy.completed(documents.accepted(merged))
+        upgrade_policy.rolling_policy(body)
+        upgrade_policy.automatic_os_policy(body)
         documents.capacity(body)
         target = _target(body, setting)
     except ArmError as error:
@@ -172,6 +175,11 @@ class _Instances:
             changes["protection"] = Protection(
                 from_scale_in=fields["protection"].get("fromScaleIn", False),
                 from_scale_set_actions=fields["protection"].get("fromScaleSetActions", False),
+            )
+        if "customMetrics" in fields:
+            metrics = fields["customMetrics"]
+            changes["custom_metrics"] = CustomMetrics(
+                metrics.get("phaseOrderingNumber"), metrics.get("skipUpgrade", False)
             )
         if "error" in fields:
             changes["error"] = ErrorDetail(fields["error"]["code"], fields["error"]["message"])

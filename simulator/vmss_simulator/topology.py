@@ -64,6 +64,9 @@ def new_instance(
     zone = zones[number % len(zones)] if zones else None
     position = number // len(zones) if zones else number
     group, slot = divmod(position, _PLACEMENT_GROUP_SIZE)
+    if documents.section(body, "properties").get("singlePlacementGroup") is True:
+        # Numbers grow past a hundred as machines are replaced; the group stays the one there is.
+        group = 0
     fault_domains = documents.fault_domain_count(body)
     shift = 0 if flexible else slot // update_domains
     instance_id, name = instance_name(key, number, flexible=flexible, seed=seed)

@@ -200,15 +200,6 @@ def test_automatic_upgrades_everything_at_once() -> None:
     assert world.instance(WEB, "3").exact_version == OLD
 
 
-def test_rolling_is_honestly_unsupported() -> None:
-    """A model change under the Rolling policy is refused rather than pretended."""
-    world = make_world(upgradePolicy="Rolling")
-    with pytest.raises(ArmError, match="does not carry out native rolling upgrades") as error:
-        world.patch_scale_set(WEB, model())
-    assert error.value.status == 501
-    world.patch_scale_set(WEB, {"tags": {"a": "b"}})
-
-
 def test_scaling_out_and_in() -> None:
     """New instances have new ids and the current model, the highest go first, no id comes back."""
     world = make_world(model={"properties": {"overprovision": False}})
