@@ -15,7 +15,7 @@ from vmss_simulator import documents
 from vmss_simulator.errors import ArmError
 from vmss_simulator.state import AutoscaleDue
 from vmss_simulator.values import AutoscaleSetting, OperationKind, ScaleSetKey
-from vmss_simulator.writes import write_model
+from vmss_simulator.writes import CONFLICT, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ACTOR = "autoscale"
 _LOOKS_EVERY = timedelta(minutes=1)
 _TRIES_AGAIN = timedelta(seconds=30)
-_CONFLICT = 409
 _MOST = 1000
 _ID_PARTS = 8
 
@@ -141,7 +140,7 @@ def _write(state: State, key: ScaleSetKey, task: AutoscaleDue, capacity: int) ->
         write_model(state, OperationKind.PATCH_SCALE_SET, key, body, if_match=None, actor=ACTOR)
     except ArmError as refused:
         state.emit("actorRefused", key, by=ACTOR, code=refused.code)
-        if refused.status == _CONFLICT:
+        if refused.message == CONFLICT:
             state.schedule(state.now + _TRIES_AGAIN, task)
 
 

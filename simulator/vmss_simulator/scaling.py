@@ -33,7 +33,7 @@ def check_scale_in(state: State, scale_set: ScaleSet, capacity: int) -> None:
     if not state.options.scale_in_honours_protection:
         return
     protected = sum(_is_protected(each) for each in present)
-    if capacity < min(protected, len(present)):
+    if capacity < protected:
         raise ArmError(
             409,
             "OperationNotAllowed",

@@ -16,6 +16,7 @@ from vmss_simulator.options import ConcurrentOperations, ProtectedInstances, Whi
 from vmss_simulator.policies import check_policies
 from vmss_simulator.randomness import draw_guid
 from vmss_simulator.rolling_turns import supersede
+from vmss_simulator.scaling import check_scale_in
 from vmss_simulator.state import ModelSettles, StepEnds, Target
 from vmss_simulator.values import Operation, OperationKind, ProvisioningState, ScaleSet, ScaleSetKey
 from vmss_simulator.work import begin_work, current_target, is_current
@@ -111,6 +112,8 @@ def _update(
     _check_unchangeable(existing.body, write)
     merged = upgrade_policy.completed(documents.merge(existing.body, write))
     _check_model(state, merged)
+    if documents.capacity(merged) < documents.capacity(existing.body):
+        check_scale_in(state, existing, documents.capacity(merged))
     existing = _free_for_write(state, existing)
     updated = replace(existing, body=merged, etag_number=existing.etag_number + 1)
     return _write(state, kind, existing, updated, actor)
