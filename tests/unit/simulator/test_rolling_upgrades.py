@@ -12,6 +12,8 @@ from vmss_simulator.errors import ArmError
 from vmss_simulator.values import OperationKind, OperationStatus, ProvisioningState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmss_simulator.values import Operation, RollingUpgrade, WorldEvent
     from vmss_simulator.world import World
 
@@ -59,7 +61,7 @@ def versions(world: World) -> str:
 
 def least_in_service(world: World) -> int:
     """Return the lowest in-service count of the log."""
-    return min(each.data["inService"] for each in world.log if "inService" in each.data)
+    return min(int(each.data["inService"]) for each in world.log if "inService" in each.data)
 
 
 def until(world: World, kind: str) -> None:
@@ -323,11 +325,12 @@ def test_other_work_conflicts_while_rolling() -> None:
     world.patch_scale_set(WEB, model())
     until(world, "rollingBatchStarted")
     before = list(world.log)
-    for request in (
+    requests: list[Callable[[], object]] = [
         lambda: world.upgrade(WEB, ["9"]),
         lambda: world.reimage(WEB, ["9"]),
         lambda: world.patch_scale_set(WEB, model(OLD)),
-    ):
+    ]
+    for request in requests:
         with pytest.raises(ArmError) as refused:
             request()
         assert (refused.value.status, refused.value.code) == (409, "Conflict")

@@ -202,7 +202,7 @@ def test_the_automatic_policy_is_read_whole() -> None:
 
 def test_what_flexible_sets_cannot_have() -> None:
     """Neither a rollback on a breach, nor maxSurge together with automatic OS upgrades."""
-    flexible = {"orchestrationMode": "Flexible", "singlePlacementGroup": False}
+    flexible: dict[str, Any] = {"orchestrationMode": "Flexible", "singlePlacementGroup": False}
     with pytest.raises(ArmError, match="rollbackFailedInstancesOnPolicyBreach"):
         check(
             body(
