@@ -46,24 +46,38 @@ TEXT = scenario_text(
     },
 )
 SETTING = AutoscaleKey(SUBSCRIPTION, "myrg", "web-autoscale")
-ID = st.sampled_from([*"01234567", "*", "77"])
-IDS = st.lists(ID, max_size=3).map(tuple)
-DISKS = st.lists(st.fixed_dictionaries({"diskId": st.sampled_from(["/a", "/b", 3])}), max_size=2)
+ID = st.sampled_from([*"012345678"])
+IDS = st.one_of(
+    st.lists(ID, min_size=1, max_size=3).map(tuple),
+    st.sampled_from([("*",), (), ("77", "0")]),
+)
+DISKS = st.lists(
+    st.fixed_dictionaries({"diskId": st.sampled_from(["/a", "/b", "/c", "/d", 3])}), max_size=2
+)
 PROTECTION = st.fixed_dictionaries(
     {
         "protectionPolicy": st.dictionaries(
             st.sampled_from(["protectFromScaleIn", "protectFromScaleSetActions"]),
-            st.sampled_from([True, False, None, "no"]),
+            st.sampled_from([True, True, False, None, "no"]),
         )
     },
     optional={"storageProfile": st.just({})},
 )
 EXTENSION = st.fixed_dictionaries(
-    {"publisher": st.sampled_from(["p", 1]), "type": st.just("t")},
-    optional={"typeHandlerVersion": st.just("1.0"), "settings": st.sampled_from([{}, 1])},
+    {"publisher": st.sampled_from(["p", "p", "p", 1]), "type": st.just("t")},
+    optional={"typeHandlerVersion": st.just("1.0"), "settings": st.sampled_from([{}, {}, 1])},
 )
 NAME = st.sampled_from(["script", "HealthExtension"])
-BOUND = st.sampled_from(["0", "2", "6", "9", "x"])
+BOUNDS = st.sampled_from(
+    [
+        ("0", "9", "2"),
+        ("6", "6", "6"),
+        ("2", "4", "3"),
+        ("8", "9", "8"),
+        ("9", "2", "6"),
+        ("x",) * 3,
+    ]
+)
 
 
 def _body(properties: Any) -> dict[str, Any]:
@@ -91,8 +105,10 @@ COMMAND: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         commands.SetServiceState,
         st.just(WEB),
-        st.sampled_from(["AutomaticRepairs", "AutomaticZoneRebalancing", "Other"]),
-        st.sampled_from(["Suspend", "Resume", "Stop"]),
+        st.sampled_from(
+            ["AutomaticRepairs", "AutomaticRepairs", "AutomaticZoneRebalancing", "Other"]
+        ),
+        st.sampled_from(["Suspend", "Suspend", "Resume", "Resume", "Stop"]),
     ),
     st.builds(commands.WriteExtension, st.just(WEB), NAME, EXTENSION.map(_body), st.booleans()),
     st.builds(commands.DeleteExtension, st.just(WEB), NAME),
@@ -111,23 +127,33 @@ COMMAND: st.SearchStrategy[Command] = st.one_of(
     st.builds(
         commands.WriteAutoscale,
         st.just(SETTING),
-        st.fixed_dictionaries({"minimum": BOUND, "maximum": BOUND, "default": BOUND}).map(
-            lambda capacity: _body({"profiles": [{"name": "p", "capacity": capacity}]})
+        BOUNDS.map(
+            lambda bounds: _body(
+                {
+                    "profiles": [
+                        {
+                            "name": "p",
+                            "capacity": dict(
+                                zip(("minimum", "maximum", "default"), bounds, strict=True)
+                            ),
+                        }
+                    ]
+                }
+            )
         ),
         st.booleans(),
     ),
     st.builds(commands.DeleteAutoscale, st.just(SETTING)),
-    st.builds(commands.DeleteScaleSet, st.just(WEB), st.booleans()),
 )
-STEPS = st.lists(
-    st.one_of(
-        COMMAND,
-        COMMAND,
-        st.integers(min_value=0, max_value=1800),
-        st.sampled_from([OLD, NEW]),
-        st.sampled_from([{"sku": {"capacity": each}} for each in (0, 3, 8, 12)]),
-    ),
-    max_size=14,
+STEP = st.one_of(
+    COMMAND,
+    st.builds(commands.DeleteScaleSet, st.just(WEB), st.booleans()),
+    st.sampled_from([OLD, NEW]),
+    st.sampled_from([{"sku": {"capacity": each}} for each in (0, 3, 8, 12)]),
+)
+WAIT = st.sampled_from([0, 5, 300, 1800, 7200])
+STEPS = st.lists(st.tuples(STEP, WAIT), max_size=10).map(
+    lambda pairs: [each for pair in pairs for each in pair]
 )
 
 
