@@ -48,13 +48,18 @@ class SimulatorClock:
     """`ports.Clock` of a simulator's server, read and moved through its admin interface.
 
     A server whose time stands still is moved by every sleep, as far as it was to last; one that
-    runs at a speed is waited for.
+    runs at a speed is waited for. The path of the endpoint, if it has one, tells which of the
+    server's worlds; `token` is what its admin interface asks for, if it does.
     """
 
-    def __init__(self, endpoint: str, ca_file: Path | None) -> None:
+    def __init__(self, endpoint: str, ca_file: Path | None, token: str | None = None) -> None:
         url = urlsplit(endpoint)
         tls = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
         self._server = url.netloc
+        self._world = url.path.rstrip("/")
+        self._headers = {"content-type": "application/json"}
+        if token is not None:
+            self._headers["authorization"] = f"Bearer {token}"
         self._connection = HTTPSConnection(
             url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS, context=tls
         )
@@ -95,10 +100,11 @@ class SimulatorClock:
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask over the one connection, which is opened again when the server has closed it."""
+        path = self._world + path
         data = None if body is None else json.dumps(body)
         for is_last_try in (False, True):
             try:
-                self._connection.request(method, path, data, {"content-type": "application/json"})
+                self._connection.request(method, path, data, self._headers)
                 reply = self._connection.getresponse()
                 text = reply.read().decode(errors="replace")
                 break

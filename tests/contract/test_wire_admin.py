@@ -16,6 +16,7 @@ from azure.identity import ClientSecretCredential
 from azure.mgmt.compute import ComputeManagementClient
 
 from tests.simulator_worlds import KEY, SUBSCRIPTION, small_world
+from vmss_simulator.arm.settings import TokenPolicy
 from vmss_simulator.server import RunningServer, make_door, serve, serving
 
 if TYPE_CHECKING:
@@ -125,9 +126,16 @@ def test_a_server_stops_while_somebody_listens(tmp_path: Path) -> None:
         stream.read()
 
 
-def test_the_sdk_works_in_a_fork(browser: Browser) -> None:
-    """Login, a long-running write and its polling, at the fork's endpoint; the origin is as was."""
-    before = browser.ask("GET", "/_sim/state")[1]
+def test_the_sdk_works_in_a_fork(tmp_path: Path) -> None:
+    """With a login at the server, a write and its polling work in the fork, and only there."""
+    door = make_door(small_world(), tokens=TokenPolicy.ISSUED)
+    with serving(door, folder=tmp_path) as running:
+        upgrade_in_a_fork(Browser(running))
+
+
+def upgrade_in_a_fork(browser: Browser) -> None:
+    """Fork the world, upgrade an instance there, and look at both."""
+    before = browser.ask("GET", "/_sim/events")[1]
     fork = browser.ask("POST", "/_sim/forks/what-if")[1]
     browser.ask("PUT", "/_sim/worlds/what-if/_sim/clock", {"speed": 10_000})
     end = browser.endpoint
@@ -147,7 +155,7 @@ def test_the_sdk_works_in_a_fork(browser: Browser) -> None:
         sets = client.virtual_machine_scale_sets
         sets.begin_update_instances("myrg", "web", {"instanceIds": ["0"]}).result()
         assert len(list(client.virtual_machine_scale_set_vms.list("myrg", "web"))) == 3
-    assert browser.ask("GET", "/_sim/state")[1] == before
+    assert browser.ask("GET", "/_sim/events")[1] == before
     asked = browser.ask("GET", "/_sim/worlds/what-if/_sim/requests")[1]["requests"]
     assert {"upgrade", "getOperation", "listInstances"} <= {each["operation"] for each in asked}
 

@@ -187,7 +187,8 @@ class AzureBackend:
             tenant_id,
             client_id,
             client_secret,
-            authority=endpoint,
+            # Logins are at the server itself, whichever of its worlds the path of the endpoint is.
+            authority=f"https://{urlsplit(endpoint).netloc}",
             disable_instance_discovery=True,
             retry_total=0,
             **trust,

@@ -7,6 +7,7 @@ backend and its clock.
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from vmssplan.cli.console import Console
 
 SERVICE = "Service"
+ADMIN_TOKEN = "VMSSPLAN_SIMULATOR_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
+"""What the admin interface of a served simulator asks for, if it was started with one."""
 
 SimulatorOption = Annotated[
     Path | None,
@@ -223,7 +226,8 @@ async def _custom_endpoint(connection: Connection, endpoint: str) -> AsyncIterat
             await backend.aclose()
         return
     known = Settings()
-    with closing(SimulatorClock(endpoint, ca_file)) as clock:
+    token = os.environ.get(ADMIN_TOKEN)
+    with closing(SimulatorClock(endpoint, ca_file, token)) as clock:
         backend = AzureBackend.connect_simulator(
             endpoint=endpoint,
             ca_file=ca_file,

@@ -1,7 +1,8 @@
-"""The verbs of the simulator: serve it over HTTPS, or forget the embedded one's state."""
+"""The verbs of the simulator: serve it, save or forget the embedded one's state, its ledger."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from vmssplan.cli.connection import (
+    ADMIN_TOKEN,
     DEFAULT_STATE,
     StateOption,
     parse_speed,
@@ -37,6 +39,21 @@ def serve(
         Path, typer.Option("--scenario", metavar="FILE", help="The world to serve.")
     ],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 picks one.")] = 0,
+    host: Annotated[
+        str,
+        typer.Option(
+            "--host", metavar="ADDRESS", help="Where to listen; beyond loopback needs a token."
+        ),
+    ] = "127.0.0.1",
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--admin-token-file",
+            metavar="FILE",
+            help="Ask for the token in this file on the admin interface."
+            f" Default: the variable {ADMIN_TOKEN}, if it is set.",
+        ),
+    ] = None,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -118,7 +135,9 @@ def serve(
         serve_world(
             world,
             folder=folder,
+            host=host,
             port=port,
+            admin_token=_admin_token(admin_token_file),
             ready_file=ready_file,
             env_file=script,
             env_aliases=_ALIASES,
@@ -131,7 +150,21 @@ def serve(
             f"cannot serve on port {port}: {error.strerror or error}",
             hint="choose another one with --port, or 0 to have one picked",
         ) from error
+    except ValueError as error:
+        raise UsageInvalid(
+            str(error), hint=f"put one of 16 characters or more into {ADMIN_TOKEN} or a file"
+        ) from error
     return ExitCode.SUCCESS
+
+
+def _admin_token(file: Path | None) -> str | None:
+    """Return the token of the file, else of the environment; None where there is none."""
+    if file is None:
+        return os.environ.get(ADMIN_TOKEN)
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageInvalid(f"{file}: cannot be read: {error}") from error
 
 
 def _sourced(script: Path) -> str:
@@ -169,3 +202,63 @@ def reset(
         shutil.rmtree(folder, ignore_errors=True)
     console.out(f"{forgotten} simulated {'world' if forgotten == 1 else 'worlds'} forgotten.")
     return ExitCode.SUCCESS
+
+
+@app.command()
+def export(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO.yaml", help="Which world.")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it there. Default: standard output."),
+    ] = None,
+    state_dir: StateOption = DEFAULT_STATE,
+) -> int:
+    """Save the embedded simulator's world as it is now, as YAML that is a scenario again.
+
+    A served one is saved with GET /_sim/state?format=yaml.
+
+    Example: vmssplan simulator export simulator/scenarios/web-12.yaml --out now.yaml
+    """
+    from vmss_simulator.errors import ScenarioError
+    from vmss_simulator.recording import RecordingError, read_world
+    from vmss_simulator.saving import world_document
+    from vmss_simulator.yaml_text import yaml_text
+
+    folder = simulator_folder(state_dir, scenario)
+    try:
+        world = read_world(folder, read_scenario(scenario), str(scenario))
+    except ScenarioError as error:
+        raise DocumentInvalid([Problem(line) for line in str(error).splitlines()]) from error
+    except RecordingError as error:
+        raise UsageInvalid(str(error), hint="vmssplan simulator reset") from error
+    _put(yaml_text(world_document(world.snapshot())), out)
+    return ExitCode.SUCCESS
+
+
+@app.command()
+def fidelity(
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write it there. Default: standard output."),
+    ] = None,
+) -> int:
+    """Tell what each operation and behaviour of the simulator rests on, as markdown.
+
+    Example: vmssplan simulator fidelity --out simulator/FIDELITY.md
+    """
+    from vmss_simulator.fidelity import markdown
+
+    _put(markdown(), out)
+    return ExitCode.SUCCESS
+
+
+def _put(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise UsageInvalid(f"{out}: cannot be written: {error.strerror or error}") from error

@@ -3,7 +3,8 @@
 A checkpoint is a copy of a world under a name, with everything that is under way in it. A fork
 is such a copy that lives: it has an address of its own, `/_sim/worlds/{name}`, below which are
 the resource manager, the token endpoints and the admin interface, or the same paths with the
-header `x-sim-world: {name}`.
+header `x-sim-world: {name}`. Login libraries want the tenant to be the first part of a path, so
+they log in at the server itself; its tokens are good in every fork.
 """
 
 from __future__ import annotations
