@@ -71,7 +71,8 @@ def admit(
         subject = Subject(kind, None, subscription_id, location or "", tuple(instance_ids))
     else:
         subject = subject_of(state, kind, key, instance_ids)
-        subject = replace(subject, location=location or subject.location)
+        if location:
+            subject = replace(subject, location=location)
     allowance = Allowance(charge=max(1, len(instance_ids)))
     for rule, effect in state.faults.on_request(subject, state.now):
         if not kind.is_read and key is not None:

@@ -62,7 +62,7 @@ def handle(
         response = Response(0, is_lost=True)
     operation = route.kind.value if route is not None and route.kind is not None else None
     instance_ids = call.instance_ids if call is not None else ()
-    return stamp(world, request, replace(response, operation=operation, instance_ids=instance_ids))
+    return stamp(world, request, response, operation=operation, instance_ids=instance_ids)
 
 
 def _carried_out(call: Call, route: Route) -> Response:
@@ -77,8 +77,8 @@ def _carried_out(call: Call, route: Route) -> Response:
         location=call.parameters.get("location"),
         instance_ids=call.instance_ids,
     )
-    if route.kind.is_read:
-        call = replace(call, world=call.world.seen(allowance))
+    if route.kind.is_read and (seen := call.world.seen(allowance)) is not call.world:
+        call = replace(call, world=seen)
     for _ in range(allowance.deliveries):
         response = route.handler(call)
     # Only a request that was carried out has a reply to lose, as at the direct door.

@@ -33,8 +33,15 @@ _FIXED = {
 _NAMESPACE = uuid.UUID("6f1d3c3e-3c5b-5d0b-9a51-76d1f7c0a001")
 
 
-def stamp(world: World, request: Request, response: Response) -> Response:
-    """Return the response with the headers common to all ARM answers."""
+def stamp(
+    world: World,
+    request: Request,
+    response: Response,
+    *,
+    operation: str | None = None,
+    instance_ids: tuple[str, ...] = (),
+) -> Response:
+    """Return the response with the headers common to all ARM answers, and what the log tells."""
     request_id = str(uuid.uuid5(_NAMESPACE, f"{world.seed}/{request.sequence}"))
     correlation_id = request.headers.get("x-ms-correlation-request-id", request_id)
     headers = {
@@ -48,7 +55,7 @@ def stamp(world: World, request: Request, response: Response) -> Response:
     if client_id and request.headers.get("x-ms-return-client-request-id", "").lower() == "true":
         headers["x-ms-client-request-id"] = client_id
     headers.update(response.headers)
-    return replace(response, headers=headers)
+    return replace(response, headers=headers, operation=operation, instance_ids=instance_ids)
 
 
 def http_date(moment: datetime) -> str:
