@@ -4,10 +4,10 @@ BIN := .venv/bin
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test check lint types layers coverage bench clean help
+.PHONY: demo test test-az check lint types layers coverage bench clean help
 
 help: ## List the targets.
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 .venv/.runtime: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -19,6 +19,11 @@ help: ## List the targets.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ .venv/.runtime
 
+.venv-az/.installed: tests/az/requirements.txt
+	$(PYTHON) -m venv --clear .venv-az
+	.venv-az/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/az/requirements.txt
+	@touch $@
+
 demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 	@rm -rf $(DEMO_STATE) && mkdir -p $(DEMO_STATE)
 	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --out $(DEMO_STATE)/rollout.json
@@ -27,6 +32,9 @@ demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 
 test: .venv/.development ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+test-az: .venv/.development .venv-az/.installed ## Run the tests with the real Azure CLI (700 MB of it).
+	$(BIN)/python -m pytest -q tests/az
 
 check: lint types layers coverage ## All that CI asks for.
 
@@ -48,4 +56,4 @@ bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one ru
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the virtual environment, caches and local state.
-	rm -rf .venv .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .venv-az .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

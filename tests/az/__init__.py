@@ -1,0 +1,1 @@
+"""The real Azure CLI, unmodified, against a served simulator: `make test-az`."""
