@@ -2,9 +2,10 @@
 
 A simulator is worth what can be relied on, so everything it does is on one of four levels,
 with its source: read from the specification, seen in recorded traffic, said by Microsoft's
-documentation, or assumed. The tables (`operations.py`, `behaviours.py`, `choices.py`) name
-every route, option and default latency; a test holds them complete. Served at
-`GET /_sim/fidelity`, and written to `simulator/FIDELITY.md` by `vmssplan simulator fidelity`.
+documentation, or assumed. The tables (`operations.py`, `behaviours.py`, `choices.py`,
+`failures.py`) name every route, option, default latency and fault; a test holds them complete.
+Served at `GET /_sim/fidelity`, and written to `simulator/FIDELITY.md` by `vmssplan simulator
+fidelity`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from vmss_simulator.fidelity.behaviours import BEHAVIOURS
 from vmss_simulator.fidelity.choices import LATENCIES, OPTIONS
 from vmss_simulator.fidelity.entry import Area, Entry, Level
+from vmss_simulator.fidelity.failures import FAULTS
 from vmss_simulator.fidelity.operations import OPERATIONS
 
 if TYPE_CHECKING:
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["LEDGER", "Area", "Entry", "Level", "markdown"]
 
-LEDGER: tuple[Entry, ...] = (*OPERATIONS, *BEHAVIOURS, *OPTIONS, *LATENCIES)
+LEDGER: tuple[Entry, ...] = (*OPERATIONS, *BEHAVIOURS, *OPTIONS, *LATENCIES, *FAULTS)
 
 _TITLES = {
     Area.OPERATION: "Operations",
     Area.BEHAVIOUR: "Behaviours",
     Area.OPTION: "Options",
     Area.LATENCY: "Default latencies",
+    Area.FAULT: "Faults",
 }
 _HEAD = """# Fidelity ledger
 
@@ -40,6 +43,10 @@ simulator serves the same at `GET /_sim/fidelity`.
 | `recorded` | as seen in recorded traffic with the real service |
 | `documented` | as Microsoft's documentation says, or as users report in public threads |
 | `assumed` | not known; chosen with a reason, and an option where it matters |
+
+In the names of operations `{sub}` is a subscription, `{group}` a resource group, `{compute}` and
+`{insights}` the provider Microsoft.Compute or Microsoft.Insights below either, `{vmss}` a scale
+set and `{vm}` one of its instances.
 """
 
 

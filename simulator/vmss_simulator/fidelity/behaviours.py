@@ -77,17 +77,10 @@ _ROLLING_UPGRADES = (
     behaviour("automatic OS upgrade rolls back", _D, f"{_LEARN}automatic-upgrade"),
     behaviour("OS upgrade history", _D, f"{_LEARN}automatic-upgrade", "the last five"),
 )
-_FAULTS = (
-    behaviour("fault: errors of the catalogue", _D, "quoted in public issues; see the scenarios"),
-    behaviour("fault: lost replies and broken connections", _A, "no service promises which"),
-    behaviour("fault: stale reads", _A, "no service promises how stale"),
-)
-
 BEHAVIOURS: tuple[Entry, ...] = (
     *_WIRE,
     *_OPERATIONS,
     *_MODEL,
     *_INSTANCES,
     *_ROLLING_UPGRADES,
-    *_FAULTS,
 )

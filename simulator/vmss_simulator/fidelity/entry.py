@@ -22,6 +22,7 @@ class Area(StrEnum):
     BEHAVIOUR = "behaviour"
     OPTION = "option"
     LATENCY = "latency"
+    FAULT = "fault"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +54,8 @@ def option(subject: str, level: Level, source: str, note: str = "") -> Entry:
 def latency(subject: str, level: Level, source: str, note: str = "") -> Entry:
     """Return the entry of a default latency; `subject` is its name in a scenario."""
     return Entry(Area.LATENCY, subject, level, source, note)
+
+
+def fault(subject: str, level: Level, source: str, note: str = "") -> Entry:
+    """Return the entry of an effect of fault rules; `subject` is its name in a scenario."""
+    return Entry(Area.FAULT, subject, level, source, note)

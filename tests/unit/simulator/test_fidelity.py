@@ -12,6 +12,7 @@ from vmss_simulator.fidelity import LEDGER, Area, Level, markdown
 from vmss_simulator.fidelity.operations import short_name
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies, camel_case
+from vmss_simulator.scenario import scenario_schema
 
 PAGE = Path(__file__).parents[3] / "simulator" / "FIDELITY.md"
 FOLDER = "simulator/vmss_simulator/fidelity"
@@ -43,10 +44,16 @@ def told(area: Area) -> list[str]:
             f'{FOLDER}/choices.py, LATENCIES: ("SUBJECT", "")',
             id="latencies",
         ),
+        pytest.param(
+            Area.FAULT,
+            list(scenario_schema()["$defs"]["fault"]["properties"]["effect"]["properties"]),
+            f'{FOLDER}/failures.py: fault("SUBJECT", _A, "why it happens")',
+            id="faults",
+        ),
     ],
 )
 def test_everything_is_in_the_ledger(area: Area, there: list[str], where: str) -> None:
-    """Every route, option and latency has one entry, and no entry is about nothing."""
+    """Every route, option, latency and fault has one entry, and no entry is about nothing."""
     missing = sorted(set(there) - set(told(area)))
     stale = sorted(set(told(area)) - set(there))
     assert not missing, f"add a line to {where} for each of: {', '.join(missing)}"
