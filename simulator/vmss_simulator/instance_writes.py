@@ -126,7 +126,7 @@ def change_disks(
         if disk_id.casefold() in disks:
             message = f"Disk '{disk_id}' is already attached to VM '{instance.name}'."
             raise ArmError(409, "AttachDiskWhileBeingDetached", message, target="diskId")
-        used = {disk["lun"] for disk in disks.values()}
+        used = {disk["lun"] for disk in disks.values()} | _luns_of_model(scale_set)
         disks[disk_id.casefold()] = {
             "id": disk_id,
             "lun": _lun(each, used),
@@ -226,6 +226,15 @@ def _extension(name: str, body: Mapping[str, Any], held: ExtensionStatus | None)
         settings=settings if "settings" in properties or not held else held.settings,
         auto_upgrade=(held is None or held.auto_upgrade) if auto_upgrade is None else auto_upgrade,
     )
+
+
+def _luns_of_model(scale_set: ScaleSet) -> set[Any]:
+    profile = ("properties", "virtualMachineProfile", "storageProfile")
+    listed = documents.section(scale_set.body, *profile).get("dataDisks")
+    if not isinstance(listed, list):
+        return set()
+    found = (each.get("lun") for each in listed if isinstance(each, dict))
+    return {lun for lun in found if isinstance(lun, int)}
 
 
 def _disk_id(disk: Mapping[str, Any]) -> str:

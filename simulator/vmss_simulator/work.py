@@ -240,9 +240,7 @@ def end_of(work: Work) -> Task:
     return WorkEnds(work) if work.failure is None else WorkFails(work, work.failure)
 
 
-def schedule_work(
-    state: State, work: Work, latency: Latency, purpose: str, task: Task
-) -> None:
+def schedule_work(state: State, work: Work, latency: Latency, purpose: str, task: Task) -> None:
     """Put the next step of the work on the timetable, unless it never ends."""
     if work.never_ends:
         return

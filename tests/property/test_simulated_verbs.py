@@ -54,7 +54,7 @@ IDS = st.one_of(
 DISKS = st.lists(
     st.fixed_dictionaries({"diskId": st.sampled_from(["/a", "/b", "/c", "/d", 3])}), max_size=2
 )
-PROTECTION = st.fixed_dictionaries(
+PROTECTION: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "protectionPolicy": st.dictionaries(
             st.sampled_from(["protectFromScaleIn", "protectFromScaleSetActions"]),

@@ -381,7 +381,8 @@ def storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
         }
         for each in instance.data_disks
     ]
-    profile: dict[str, Any] = {"osDisk": disk, "dataDisks": attached}
+    own = [_data_disk(scale_set, instance, each) for each in storage.get("dataDisks") or []]
+    profile: dict[str, Any] = {"osDisk": disk, "dataDisks": [*own, *attached]}
     if "uri" in instance.image_reference:
         # A legacy image: the disk is a copy beside it, and there is no image reference.
         uri = str(instance.image_reference["uri"])
@@ -400,6 +401,16 @@ def storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
     if "diskControllerType" in storage:
         profile["diskControllerType"] = storage["diskControllerType"]
     return profile
+
+
+def _data_disk(scale_set: ScaleSet, instance: Instance, model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a data disk of the model as the machine has it: with a name and an id of its own."""
+    identity = uuid.uuid5(_DISKS, f"{instance.vm_id}/data/{model.get('lun')}").hex
+    name = f"{instance.name}_disk{model.get('lun')}_{identity}"
+    group_id = scale_set.key.resource_id.partition("/providers/")[0]
+    managed = {**(model.get("managedDisk") or {})}
+    managed["id"] = f"{group_id}/providers/Microsoft.Compute/disks/{name}"
+    return {**model, "name": name, "managedDisk": managed}
 
 
 def _disk_name(instance: Instance) -> str:

@@ -45,7 +45,7 @@ _PROFILE = {
     "storageProfile": {
         "imageReference": _REFERENCE,
         "osDisk": _DISK,
-        "dataDisks": [{}],
+        "dataDisks": [{"lun": int, "managedDisk": {}}],
         "diskControllerType": str,
     },
     "osProfile": {"computerNamePrefix": str, "adminUsername": str},

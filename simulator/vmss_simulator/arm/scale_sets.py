@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vmss_simulator.arm import lro
 from vmss_simulator.arm.call import COMPUTE, COMPUTE_IN_GROUP, SCALE_SET, BodyRule, Route
 from vmss_simulator.arm.documents import scale_set_document, scale_set_view_document
-from vmss_simulator.arm.intake import invalid_content, invalid_parameter
+from vmss_simulator.arm.fields import instance_ids, required_ids
+from vmss_simulator.arm.intake import invalid_parameter
 from vmss_simulator.arm.messages import json_bytes, json_response, raw_json_response
 from vmss_simulator.arm.model_shape import check_model
 from vmss_simulator.arm.paging import page
@@ -106,27 +107,13 @@ def _written(call: Call, headers: dict[str, str], status: int = 200) -> Response
 
 def upgrade(call: Call) -> Response:
     """Bring the named instances to the model; the ids are required, `*` is all."""
-    ids = _instance_ids(call)
-    if not ids:
-        raise invalid_parameter(
-            "Required parameter 'instanceIds' is missing (null).", "instanceIds"
-        )
-    return lro.accepted(call, call.world.upgrade(call.scale_set_key, ids))
+    return lro.accepted(call, call.world.upgrade(call.scale_set_key, required_ids(call)))
 
 
 def reimage(call: Call) -> Response:
     """Replace the OS disks of the named instances; without ids, of all."""
-    ids = _instance_ids(call) or _ALL
+    ids = instance_ids(call) or _ALL
     return lro.accepted(call, call.world.reimage(call.scale_set_key, ids))
-
-
-def _instance_ids(call: Call) -> tuple[str, ...]:
-    named = call.document.get("instanceIds")
-    if named is None:
-        return ()
-    if not isinstance(named, list) or not all(isinstance(item, str) for item in named):
-        raise invalid_content("The member 'instanceIds' is a list of strings.")
-    return tuple(named)
 
 
 def _expand(call: Call, allowed: str) -> bool:
