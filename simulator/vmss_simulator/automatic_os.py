@@ -24,18 +24,21 @@ if TYPE_CHECKING:
     from vmss_simulator.values import Operation, ScaleSet, ScaleSetKey
 
 
-def begin_os_upgrade(state: State, scale_set: ScaleSet, operation: Operation) -> None:
+def start_os_upgrade(state: State, scale_set: ScaleSet) -> Operation:
     """Begin an OS upgrade that somebody asked for, by the set's own rolling upgrade policy."""
     target = current_target(state, scale_set)
+    behind = outdated(scale_set, target)
+    operation = start_operation(state, scale_set, OperationKind.START_OS_UPGRADE, behind)
     begin(
         state,
         operation,
         RollingKind.OS,
-        outdated(scale_set, target),
+        behind,
         target,
         policy=rolling_policy(scale_set.body),
         restores_failed=automatic_os_policy(scale_set.body).rolls_back,
     )
+    return operation
 
 
 def watch(state: State, scale_set: ScaleSet) -> None:
@@ -72,7 +75,7 @@ def look(state: State, key: ScaleSetKey) -> None:
     chosen = _approved(state, folded, behind) if policy.deferred else behind
     if not chosen:
         return
-    operation = start_operation(state, scale_set, OperationKind.AUTOMATIC_OS_UPGRADE)
+    operation = start_operation(state, scale_set, OperationKind.AUTOMATIC_OS_UPGRADE, chosen)
     own = rolling_policy(scale_set.body) if policy.uses_rolling_policy else RollingPolicy()
     begin(
         state,

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
-from vmss_simulator.automatic_os import approve, begin_os_upgrade, look, watch
+from vmss_simulator.automatic_os import approve, look, start_os_upgrade, watch
 from vmss_simulator.errors import ArmError
 from vmss_simulator.operations import is_busy, open_step, start_operation
 from vmss_simulator.rolling_health import is_left_out
@@ -99,16 +99,15 @@ def start_rolling_upgrade(state: State, kind: OperationKind, key: ScaleSetKey) -
         check_health_source(scale_set.body)
     _check_none_ongoing(state, scale_set)
     check_no_conflict(state, scale_set, None)
-    target = current_target(state, scale_set)
-    operation = start_operation(state, scale_set, kind)
     if kind is OperationKind.START_OS_UPGRADE:
-        begin_os_upgrade(state, scale_set, operation)
-        return operation
+        return start_os_upgrade(state, scale_set)
+    target = current_target(state, scale_set)
     pending = tuple(
         each.instance_id
         for each in scale_set.instances.values()
         if each.extensions != target.extensions and not is_left_out(each)
     )
+    operation = start_operation(state, scale_set, kind, pending)
     policy = rolling_policy(scale_set.body)
     begin(state, operation, RollingKind.EXTENSIONS, pending, target, policy=policy)
     return operation

@@ -340,6 +340,28 @@ def test_other_work_conflicts_while_rolling() -> None:
     assert world.log == before
 
 
+def test_single_instances_beside_an_os_upgrade() -> None:
+    """Where disjoint work may run side by side, only instances it will not touch are free.
+
+    They count as unhealthy meanwhile, as from any other maintenance.
+    """
+    overrides = {"0": {"exactVersion": NEW}}
+    policy = {"maxUnhealthyInstancePercent": 25}
+    world = make_world(
+        upgradePolicy={"mode": "Manual", "rollingUpgradePolicy": policy},
+        image={"publisher": "Contoso", "offer": "server", "sku": "gen2", "version": "latest"},
+        overrides={**{str(number): {"exactVersion": OLD} for number in range(1, 4)}, **overrides},
+        options={"concurrentOperations": "disjoint"},
+    )
+    operation = world.start_rolling_upgrade(OperationKind.START_OS_UPGRADE, WEB)
+    with pytest.raises(ArmError, match="conflict"):
+        world.reimage(WEB, ["3"])
+    world.reimage(WEB, ["0"])
+    run(world)
+    assert world.operation(operation.operation_id).status is OperationStatus.SUCCEEDED
+    assert versions(world) == "nnnn"
+
+
 def test_a_newer_write_may_preempt() -> None:
     """With the option for it, a write ends the upgrade as preempted and rolls its own model."""
     world = rolling_world(options={"whileRolling": "preempt"})
