@@ -69,7 +69,8 @@ def settle(state: State, work: Work, instance: Instance) -> Instance:
     """Return an instance whose work has ended as the faults decided for it let it be."""
     place = (work.key, work.instance_id, work.epoch)
     if work.silence is not None:
-        instance = replace(instance, view=InstanceView.AGENT_SILENT)
+        unknown = None if instance.health is None else HealthState.UNKNOWN
+        instance = replace(instance, view=InstanceView.AGENT_SILENT, health=unknown)
         if work.silence.lasting is not None:
             state.schedule(state.now + work.silence.lasting, AgentReports(*place))
     if work.stays_updating is not None:
@@ -94,7 +95,7 @@ def report_health(
     turns: Sequence[tuple[timedelta, HealthState]] = (),
 ) -> None:
     """Let the instance's health settle a while from now, and then take its turns."""
-    epoch = state.epochs.get((key.folded(), instance_id), 0)
+    epoch = state.epochs.setdefault((key.folded(), instance_id), 0)
     random = state.random(f"{key.resource_id}/virtualMachines/{instance_id}", "health")
     settled_at = state.now + state.latencies.health.draw(random)
     state.schedule(settled_at, HealthTurns(key, instance_id, epoch, settles_as))

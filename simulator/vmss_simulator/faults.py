@@ -311,6 +311,9 @@ class Faults:
     ) -> list[tuple[FaultRule, WorkEffect]]:
         """Return what happens to the work an operation does on one instance."""
         found: list[tuple[FaultRule, WorkEffect]] = []
+        # A new instance is no member of its set yet.
+        named, members = (instance.instance_id,), {instance.instance_id: instance}
+        alone = replace(subject, named=named, members=members)
         for rule in self.rules:
             effect = rule.effect
             if not isinstance(effect, WorkEffect):
@@ -319,11 +322,8 @@ class Faults:
                 exact_version or "", effect.version
             ):
                 continue
-            # A new instance is no member yet, so it is asked for itself.
-            if (
-                rule.picks(instance)
-                and rule.is_about(replace(subject, named=(instance.instance_id,), members={}))
-                and self._applies(rule, subject.resource_id, instance.instance_id, now)
+            if rule.is_about(alone) and self._applies(
+                rule, subject.resource_id, instance.instance_id, now
             ):
                 found.append((rule, effect))
         return found

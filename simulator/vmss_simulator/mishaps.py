@@ -139,10 +139,10 @@ def _carry_out(state: State, key: ScaleSetKey, actor: str, action: Action) -> No
         case DeleteInstances(ids):
             delete_instances(state, OperationKind.DELETE_INSTANCES, key, ids)
         case ProtectInstances(ids, protection):
-            policy = {
-                "protectFromScaleIn": protection.from_scale_in,
-                "protectFromScaleSetActions": protection.from_scale_set_actions,
-            }
+            policy = {"protectFromScaleSetActions": protection.from_scale_set_actions}
+            if not protection.from_scale_set_actions:
+                # The one implies the other, and must not be denied beside it.
+                policy["protectFromScaleIn"] = protection.from_scale_in
             body = {"properties": {"protectionPolicy": policy}}
             for instance_id in ids:
                 write_instance(state, key, instance_id, body)
@@ -215,7 +215,7 @@ def _sicken(state: State, rule: FaultRule, key: ScaleSetKey, effect: Sicken) -> 
     for instance in _picked(state, rule, key):
         if instance.health is not HealthState.HEALTHY or instance.busy_with is not None:
             continue
-        epoch = state.epochs.get((key.folded(), instance.instance_id), 0)
+        epoch = state.epochs.setdefault((key.folded(), instance.instance_id), 0)
         turns = [HealthState.UNHEALTHY]
         if effect.lasting is not None:
             turns = [HealthState.UNHEALTHY, HealthState.HEALTHY] * effect.times
