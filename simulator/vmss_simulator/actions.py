@@ -187,6 +187,15 @@ def _check_allowed(
             f"Operation 'performMaintenance' is not allowed on VM '{chosen[0].name}' since the"
             " Subscription of this VM is not eligible.",
         )
+    everything = (OperationKind.REIMAGE_ALL, OperationKind.REIMAGE_ALL_INSTANCE)
+    if kind in everything and documents.is_flexible(scale_set.body):
+        # Not applicable by the comparison of the modes' APIs; how it is refused is assumed.
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            "Operation 'reimageAll' is not allowed on a Virtual Machine Scale Set with Flexible"
+            " orchestration.",
+        )
     capabilities = documents.section(scale_set.body, "properties", "additionalCapabilities")
     if hibernate and capabilities.get("hibernationEnabled") is not True:
         raise ArmError(

@@ -228,10 +228,13 @@ def zones(body: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def fault_domain_count(body: Mapping[str, Any]) -> int:
-    """Return the set's fault domains; ArmError 400 when that is no number from 1 to 5."""
-    default = 1 if is_flexible(body) else 5
+    """Return the set's fault domains; ArmError 400 when that is no number from 1 to 5.
+
+    A Flexible set has at most three (orchestration modes page).
+    """
+    default, most = (1, 3) if is_flexible(body) else (5, 5)
     value = section(body, "properties").get("platformFaultDomainCount", default)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 5:  # noqa: PLR2004
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise invalid_parameter("platformFaultDomainCount", value)
     return value
 
