@@ -49,3 +49,15 @@ def test_every_command_is_in_the_readme_and_has_an_example(program: Program) -> 
         assert f"`{verb}" in README, verb
         if verb != "simulator":
             assert "Example: vmssplan" in program.run(verb, "--help").out, verb
+
+
+def test_the_scenario_in_the_documentation_is_one(program: Program) -> None:
+    """The example of docs/simulator.md can be planned against."""
+    text = (ROOT / "docs" / "simulator.md").read_text("utf-8")
+    found = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    (program.folder / "scenario.yaml").write_text(found[1])
+
+    planned = program.run("plan", PLANS / "web-jammy.yaml", "--simulator", "scenario.yaml")
+
+    assert planned.code == 0, planned.text
