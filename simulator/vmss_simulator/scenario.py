@@ -91,8 +91,13 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     document = read_mapping(text, source)
     if is_world(document.raw):
         return _saved(document)
-    document.check()
     raw = document.raw
+    kind = raw.get("kind")
+    if isinstance(kind, str) and kind != "Scenario":
+        # Another kind of document altogether: its keys are no slips of ours.
+        text = f"expected Scenario (or a saved World), got {kind[:40]!r}"
+        raise document.refusal([Problem(("kind",), text)])
+    document.check()
     problems = [*latency_problems(raw), *_moment_problems(raw, ()), *_name_problems(raw)]
     if problems:
         raise document.refusal(problems)
