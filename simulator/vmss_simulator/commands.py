@@ -154,6 +154,24 @@ class DeleteAutoscale:
     key: AutoscaleKey
 
 
+@dataclass(frozen=True, slots=True)
+class WriteResourceGroup:
+    """Make a resource group, or give it other tags."""
+
+    subscription_id: str
+    name: str
+    location: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteResourceGroup:
+    """Delete a resource group with all that is in it."""
+
+    subscription_id: str
+    name: str
+
+
 Command = (
     ActOnInstances
     | DeleteInstances
@@ -170,4 +188,6 @@ Command = (
     | SimulateEviction
     | WriteAutoscale
     | DeleteAutoscale
+    | WriteResourceGroup
+    | DeleteResourceGroup
 )

@@ -46,7 +46,8 @@ _HEAD = """\
 
 _PROXY = """\
 # A proxy cannot reach this machine's own addresses.
-case ",${no_proxy:-}," in
+no_proxy="${no_proxy:-${NO_PROXY:-}}"
+case ",$no_proxy," in
   *,127.0.0.1,*) ;;
   *) no_proxy="127.0.0.1,localhost,::1${no_proxy:+,$no_proxy}" ;;
 esac

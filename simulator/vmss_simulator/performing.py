@@ -11,6 +11,7 @@ from vmss_simulator import (
     commands,
     documents,
     eviction,
+    group_writes,
     instance_writes,
     set_writes,
 )
@@ -48,6 +49,9 @@ def perform(state: State, command: Command) -> Operation | None:
             return None
         case commands.WriteAutoscale() | commands.DeleteAutoscale():
             _on_autoscale(state, command)
+            return None
+        case commands.WriteResourceGroup() | commands.DeleteResourceGroup():
+            _on_group(state, command)
             return None
         case (
             commands.WriteInstance()
@@ -94,6 +98,18 @@ def _on_autoscale(
             autoscale.put_setting(state, key, body, merge=merge)
         case commands.DeleteAutoscale(key):
             autoscale.delete_setting(state, key)
+        case _:
+            assert_never(command)
+
+
+def _on_group(
+    state: State, command: commands.WriteResourceGroup | commands.DeleteResourceGroup
+) -> None:
+    match command:
+        case commands.WriteResourceGroup(subscription_id, name, location, tags):
+            group_writes.put_group(state, subscription_id, name, location, tags)
+        case commands.DeleteResourceGroup(subscription_id, name):
+            group_writes.delete_group(state, subscription_id, name)
         case _:
             assert_never(command)
 

@@ -201,13 +201,6 @@ def _apply(world: World, command: dict[str, Any]) -> None:
                 location=command["location"],
                 instance_ids=command["instances"],
             )
-        case "putGroup":
-            world.put_resource_group(
-                command["subscription"],
-                command["group"],
-                location=command["location"],
-                tags=command["tags"],
-            )
         case "put" if key is not None:
             world.put_scale_set(
                 key,

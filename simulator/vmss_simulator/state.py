@@ -27,7 +27,7 @@ from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies, stream
-from vmss_simulator.resource_groups import GroupKey, ResourceGroup
+from vmss_simulator.resource_groups import GroupKey, ResourceGroup, keep_group
 from vmss_simulator.rolling_run import RollingRun
 from vmss_simulator.throttling import Throttle
 from vmss_simulator.values import (
@@ -419,11 +419,7 @@ class State:
     def add(self, scale_set: ScaleSet) -> None:
         """Store a set that is new, with whatever instances it has; its group is made if need be."""
         key = scale_set.key.folded()
-        location = documents.text(scale_set.body, "location") or ""
-        group = ResourceGroup(
-            scale_set.key.subscription_id, scale_set.key.resource_group, location
-        )
-        self.resource_groups.setdefault(group.key, group)
+        keep_group(self, scale_set.key, documents.text(scale_set.body, "location") or "")
         self.scale_sets[key] = scale_set
         self.in_service[key] = scale_set.in_service_count
 

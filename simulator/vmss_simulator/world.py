@@ -34,7 +34,7 @@ from vmss_simulator.options import Options
 from vmss_simulator.performing import perform, without_secrets
 from vmss_simulator.randomness import Latencies
 from vmss_simulator.repairs import watch_all
-from vmss_simulator.resource_groups import ResourceGroup, find_group, list_groups, put_group
+from vmss_simulator.resource_groups import find_group, list_groups
 from vmss_simulator.state import FaultTask, RollingTask, State
 from vmss_simulator.timetable import carry_out
 from vmss_simulator.values import Allowance, OperationKind
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from vmss_simulator.autoscale import AutoscalePlan
     from vmss_simulator.faults import FaultRule, RequestEffect
+    from vmss_simulator.resource_groups import ResourceGroup
     from vmss_simulator.values import (
         AutoscaleKey,
         AutoscaleSetting,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     )
 
     Recorder = Callable[[dict[str, Any]], None]
-
 
 
 class World:
@@ -260,19 +260,6 @@ class World:
     def resource_group(self, subscription_id: str, name: str) -> ResourceGroup:
         """Return a resource group; ArmError 404."""
         return find_group(self._state, subscription_id, name)
-
-    def put_resource_group(
-        self, subscription_id: str, name: str, *, location: str, tags: Mapping[str, str]
-    ) -> ResourceGroup:
-        """Make a resource group, or give it other tags; ArmError 409."""
-        self._record(
-            do="putGroup",
-            subscription=subscription_id,
-            group=name,
-            location=location,
-            tags=dict(tags),
-        )
-        return put_group(self._state, ResourceGroup(subscription_id, name, location, tags))
 
     def instance(self, key: ScaleSetKey, instance_id: str) -> Instance:
         """Return one instance; ArmError 404 for the set, 400 for the instance."""

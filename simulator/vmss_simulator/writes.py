@@ -15,6 +15,7 @@ from vmss_simulator.operations import start_operation
 from vmss_simulator.options import ConcurrentOperations, ProtectedInstances, WhileRolling
 from vmss_simulator.policies import check_policies
 from vmss_simulator.randomness import draw_guid
+from vmss_simulator.resource_groups import check_open
 from vmss_simulator.rolling_turns import supersede
 from vmss_simulator.scaling import check_scale_in
 from vmss_simulator.state import ModelSettles, StepEnds, Target
@@ -99,6 +100,7 @@ def work_on_instances(
 def _create(state: State, key: ScaleSetKey, body: Mapping[str, Any], actor: str) -> Operation:
     completed = upgrade_policy.completed(_completed(body))
     _check_model(state, completed)
+    check_open(state, key.subscription_id, key.resource_group)
     unique_id = draw_guid(state.random(key.resource_id, "uniqueId"))
     created = ScaleSet(key, completed, 1, unique_id, state.now)
     state.add(created)

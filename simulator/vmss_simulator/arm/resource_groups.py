@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator.arm.call import SUBSCRIPTION, ApiVersions, BodyRule, Route
+from vmss_simulator.arm.headers import poll_headers
 from vmss_simulator.arm.intake import invalid_content, invalid_parameter
 from vmss_simulator.arm.messages import empty_response, json_response
+from vmss_simulator.commands import DeleteResourceGroup, WriteResourceGroup
 from vmss_simulator.errors import ArmError
 
 if TYPE_CHECKING:
@@ -74,18 +77,63 @@ def put_group(call: Call) -> Response:
         )
     tags = _tags(call.document)
     known = {each.name.casefold() for each in call.world.resource_groups(call.subscription_id)}
-    group = call.world.put_resource_group(call.subscription_id, name, location=location, tags=tags)
-    return json_response(_document(group), 200 if name.casefold() in known else 201)
+    call.world.perform(WriteResourceGroup(call.subscription_id, name, location, tags))
+    return json_response(_document(_group(call)), 200 if name.casefold() in known else 201)
 
 
 def patch_group(call: Call) -> Response:
     """Give a group other tags."""
     group = _group(call)
     tags = _tags(call.document) if "tags" in call.document else group.tags
-    changed = call.world.put_resource_group(
-        call.subscription_id, group.name, location=group.location, tags=tags
+    call.world.perform(WriteResourceGroup(call.subscription_id, group.name, group.location, tags))
+    return json_response(_document(_group(call)))
+
+
+def delete_group(call: Call) -> Response:
+    """Delete a group with all that is in it: 202, and an address to poll."""
+    name = _group(call).name
+    call.world.perform(DeleteResourceGroup(call.subscription_id, name))
+    return _deleting(call, _opaque(name))
+
+
+def deletion(call: Call) -> Response:
+    """Answer 202 as long as a group is being deleted, then 200; 409 when it was not deleted."""
+    result = call.parameters["result"]
+    name = _read_opaque(result)
+    try:
+        group = call.world.resource_group(call.subscription_id, name)
+    except ArmError:
+        return empty_response(200)
+    if group.is_deleting:
+        return _deleting(call, result)
+    raise ArmError(
+        409,
+        "ResourceGroupDeletionBlocked",
+        f"Deletion of resource group '{group.name}' failed as resources could not be deleted.",
     )
-    return json_response(_document(changed))
+
+
+def _opaque(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+def _read_opaque(result: str) -> str:
+    try:
+        name = base64.urlsafe_b64decode(result + "=" * (-len(result) % 4)).decode()
+    except ValueError:
+        name = ""
+    # Decoding passes over what it does not know.
+    if not name or _opaque(name) != result:
+        raise ArmError(_NOT_FOUND, "NotFound", "The operation was not found.")
+    return name
+
+
+def _deleting(call: Call, result: str) -> Response:
+    address = (
+        f"{call.request.base_url}/subscriptions/{call.subscription_id}/operationresults/{result}"
+        f"?api-version={call.api_version}"
+    )
+    return empty_response(202, {"Location": address, **poll_headers(call.world, call.settings)})
 
 
 def _group(call: Call) -> ResourceGroup:
@@ -123,4 +171,6 @@ ROUTES: tuple[Route, ...] = (
     Route("HEAD", _GROUP, has_group, None, _GROUPS),
     Route("PUT", _GROUP, put_group, None, _GROUPS, BodyRule.REQUIRED),
     Route("PATCH", _GROUP, patch_group, None, _GROUPS, BodyRule.REQUIRED),
+    Route("DELETE", _GROUP, delete_group, None, _GROUPS),
+    Route("GET", SUBSCRIPTION + "/operationresults/{result}", deletion, None, _GROUPS),
 )

@@ -178,6 +178,8 @@ _RESOURCE_MANAGER = (
             "HEAD {group}",
             "PUT {group}",
             "PATCH {group}",
+            "DELETE {group}",
+            "GET {sub}/operationresults/{result}",
             "GET {sub}/providers",
             "GET {sub}/providers/{namespace}",
             "POST {sub}/providers/{namespace}/register",
