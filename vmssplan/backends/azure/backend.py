@@ -1,45 +1,21 @@
-"""The real service: `ports.Backend` over azure-mgmt-compute. The only file that imports azure.
-
-The SDK neither retries nor polls here: every wait is the executor's, on its own clock. A
-long-running operation is the address its first answer names, read one request at a time.
-Azure's errors end here; what leaves is an error of `errors`, raised from Azure's own.
-Neither bodies nor tokens are logged.
-"""
+"""`ports.Backend` over the asynchronous SDK client."""
 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import aiohttp
 from azure.core import MatchConditions
-from azure.core.exceptions import (
-    AzureError,
-    ClientAuthenticationError,
-    HttpResponseError,
-    ServiceRequestError,
-    ServiceRequestTimeoutError,
-)
+from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute.aio import ComputeManagementClient
 
 from vmssplan.backends.arm_documents import read_operation, read_scale_set, write_model
-from vmssplan.errors import (
-    Conflict,
-    EtagChanged,
-    NotFound,
-    NotPermitted,
-    OutcomeUnknown,
-    RequestRejected,
-    ServiceUnavailable,
-    Throttled,
-    UsageInvalid,
-    VmssplanError,
-)
+from vmssplan.backends.azure.answers import Heard
+from vmssplan.backends.azure.clouds import CLOUDS
+from vmssplan.backends.azure.failures import translated
+from vmssplan.errors import NotFound, UsageInvalid
 from vmssplan.model import (
     CommunityGalleryImage,
     ImageReference,
@@ -60,8 +36,6 @@ if TYPE_CHECKING:
         AsyncIterable,
         Awaitable,
         Callable,
-        Iterator,
-        Mapping,
         Sequence,
     )
     from pathlib import Path
@@ -71,7 +45,6 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 120
 _ACCEPTED = 202
-_LONGEST_RETRY_AFTER = timedelta(hours=1)
 _ROLLING = frozenset({"rollingforward", "rollingback"})
 _GALLERY_IMAGE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers"
@@ -82,35 +55,6 @@ _PUBLIC_IMAGE = re.compile(
     r"/(Shared|Community)Galleries/(?P<gallery>[^/]+)/Images/(?P<image>[^/]+)(/Versions/.*)?",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Cloud:
-    """Where a cloud's resource manager and its login are, and what tokens are asked for."""
-
-    resource_manager: str
-    scope: str
-    authority: str
-
-
-CLOUDS = {
-    "AzureCloud": Cloud(
-        "https://management.azure.com",
-        "https://management.azure.com/.default",
-        "https://login.microsoftonline.com",
-    ),
-    "AzureChinaCloud": Cloud(
-        "https://management.chinacloudapi.cn",
-        "https://management.chinacloudapi.cn/.default",
-        "https://login.chinacloudapi.cn",
-    ),
-    "AzureUSGovernment": Cloud(
-        "https://management.usgovcloudapi.net",
-        "https://management.core.usgovcloudapi.net/.default",
-        "https://login.microsoftonline.us",
-    ),
-}
-"""By the names `az cloud list` uses."""
 
 
 class AzureBackend:
@@ -199,8 +143,8 @@ class AzureBackend:
         """Read the set and one list of its instances with their instance views."""
         self._subscription_id = target.subscription_id
         client = self._client(target.subscription_id)
-        heard = _Heard()
-        with _translated(is_read=True):
+        heard = Heard()
+        with translated(is_read=True):
             await client.virtual_machine_scale_sets.get(
                 target.resource_group, target.name, raw_response_hook=heard
             )
@@ -218,8 +162,8 @@ class AzureBackend:
 
         `Azure-AsyncOperation` answers a document; `Location` 202 while it runs and 200 after.
         """
-        heard = _Heard()
-        with _translated(is_read=True):
+        heard = Heard()
+        with translated(is_read=True):
             response = await self._latest_client().send_request(
                 HttpRequest("GET", operation.address), raw_response_hook=heard
             )
@@ -233,9 +177,9 @@ class AzureBackend:
     async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
         """Tell whether Azure's own rolling upgrade is running; 404 means there never was one."""
         client = self._client(target.subscription_id)
-        heard = _Heard()
+        heard = Heard()
         try:
-            with _translated(is_read=True):
+            with translated(is_read=True):
                 await client.virtual_machine_scale_set_rolling_upgrades.get_latest(
                     target.resource_group, target.name, raw_response_hook=heard
                 )
@@ -251,7 +195,7 @@ class AzureBackend:
         The platform's and other people's images are asked for in the subscription of the scale
         set observed last.
         """
-        with _translated(is_read=True):
+        with translated(is_read=True):
             match image:
                 case PlatformImage(publisher, offer, sku):
                     listed = await self._latest_client().virtual_machine_images.list(
@@ -372,8 +316,8 @@ async def _started(
     begin: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
 ) -> OperationHandle | None:
     """Send the first request of a long-running operation; None when it was done at once."""
-    heard = _Heard()
-    with _translated(is_read=False):
+    heard = Heard()
+    with translated(is_read=False):
         try:
             await begin(*arguments, polling=False, raw_response_hook=heard, **options)
         except HttpResponseError as error:
@@ -385,111 +329,3 @@ async def _started(
     if not address:
         return None
     return OperationHandle(urlsplit(address).path.rpartition("/")[2], address)
-
-
-class _Heard:
-    """Takes note of the answers of one call, as azure-core's `raw_response_hook`."""
-
-    def __init__(self) -> None:
-        self._responses: list[Any] = []
-
-    def __call__(self, response: Any) -> None:
-        self._responses.append(response.http_response)
-
-    def last_document(self) -> dict[str, Any]:
-        """Return the last answer's JSON object."""
-        document: dict[str, Any] = self._responses[-1].json()
-        return document
-
-    def last_headers(self) -> Mapping[str, str]:
-        """Return the last answer's headers, found without regard to case."""
-        headers: Mapping[str, str] = self._responses[-1].headers
-        return headers
-
-    def pacing(self) -> Pacing:
-        """Return the last wish for a pause, and the smallest allowance left."""
-        counts = [count for each in self._responses for count in _remaining(each.headers)]
-        return Pacing(_retry_after(self._responses[-1].headers), min(counts, default=None))
-
-
-def _remaining(headers: Mapping[str, str]) -> list[int]:
-    """Read `Microsoft.Compute/<policy>;<count>,...` (compute-throttling-limits)."""
-    pairs = (headers.get("x-ms-ratelimit-remaining-resource") or "").split(",")
-    counts = (pair.rpartition(";")[2].strip() for pair in pairs)
-    return [int(count) for count in counts if count.isdecimal()]
-
-
-def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    """Read `Retry-After` in seconds, else `x-ms-retry-after-ms`; None where it is no number."""
-    for name, unit in (
-        ("Retry-After", timedelta(seconds=1)),
-        ("x-ms-retry-after-ms", timedelta(milliseconds=1)),
-    ):
-        text = (headers.get(name) or "").strip()
-        if text.isdecimal():
-            return min(int(text) * unit, _LONGEST_RETRY_AFTER)
-    return None
-
-
-@contextmanager
-def _translated(*, is_read: bool) -> Iterator[None]:
-    """Turn what azure raises into our errors; a read whose fate is unknown did no harm."""
-    try:
-        yield
-    except HttpResponseError as error:
-        raise _refused(error, is_read=is_read) from error
-    except ServiceRequestError as error:
-        if isinstance(error.__cause__, aiohttp.ClientSSLError):
-            raise UsageInvalid(
-                f"the server's certificate is not trusted: {error.message}",
-                hint="give its certificate authority with --ca-file",
-            ) from error
-        kind = ServiceUnavailable if is_read or _was_never_sent(error) else OutcomeUnknown
-        raise kind("ConnectionFailed", error.message) from error
-    except AzureError as error:
-        kind = ServiceUnavailable if is_read else OutcomeUnknown
-        raise kind("ConnectionLost", error.message) from error
-
-
-def _was_never_sent(error: ServiceRequestError) -> bool:
-    """Tell whether no byte of the request can have left.
-
-    azure-core also reports a connection that breaks later as a request error.
-    """
-    return isinstance(error, ServiceRequestTimeoutError) or isinstance(
-        error.__cause__, aiohttp.ClientConnectorError
-    )
-
-
-def _refused(error: HttpResponseError, *, is_read: bool) -> VmssplanError:
-    """Return our error for an answer with an error status, by that status."""
-    code, message = _code_and_message(error)
-    answer: Any = error.response
-    retry_after = _retry_after(answer.headers) if answer is not None else None
-    if isinstance(error, ClientAuthenticationError):
-        # The service refused the token, or no credential works here, whatever its status.
-        return NotPermitted(f"{code}: {message}", hint="log in, for example with: az login")
-    match error.status_code:
-        case 401 | 403:
-            return NotPermitted(f"{code}: {message}")
-        case 404:
-            return NotFound(f"{code}: {message}")
-        case 409:
-            return Conflict(code, message, retry_after=retry_after)
-        case 412:
-            return EtagChanged(code, message)
-        case 429:
-            return Throttled(code, message, retry_after=retry_after)
-        case int() as status if 400 <= status < 500:  # noqa: PLR2004 - HTTP's client errors
-            return RequestRejected(code, message)
-        case _:
-            kind = ServiceUnavailable if is_read else OutcomeUnknown
-            return kind(code, message, retry_after=retry_after)
-
-
-def _code_and_message(error: HttpResponseError) -> tuple[str, str]:
-    """Return Azure's own code and text, from the ARM error body where there is one."""
-    inner = error.error
-    if inner is not None and inner.code:
-        return str(inner.code), str(inner.message or "")
-    return error.reason or "Unknown", error.message

@@ -1,0 +1,58 @@
+"""What Azure's answers say beside their documents: how to pace, where an operation is read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from vmssplan.ports import Pacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_RETRY_AFTER = timedelta(hours=1)
+
+
+class Heard:
+    """Takes note of the answers of one call, as azure-core's `raw_response_hook`."""
+
+    def __init__(self) -> None:
+        self._responses: list[Any] = []
+
+    def __call__(self, response: Any) -> None:
+        """Take note of one answer."""
+        self._responses.append(response.http_response)
+
+    def last_document(self) -> dict[str, Any]:
+        """Return the last answer's JSON object."""
+        document: dict[str, Any] = self._responses[-1].json()
+        return document
+
+    def last_headers(self) -> Mapping[str, str]:
+        """Return the last answer's headers, found without regard to case."""
+        headers: Mapping[str, str] = self._responses[-1].headers
+        return headers
+
+    def pacing(self) -> Pacing:
+        """Return the last wish for a pause, and the smallest allowance left."""
+        counts = [count for each in self._responses for count in _remaining(each.headers)]
+        return Pacing(retry_after_of(self._responses[-1].headers), min(counts, default=None))
+
+
+def _remaining(headers: Mapping[str, str]) -> list[int]:
+    """Read `Microsoft.Compute/<policy>;<count>,...` (compute-throttling-limits)."""
+    pairs = (headers.get("x-ms-ratelimit-remaining-resource") or "").split(",")
+    counts = (pair.rpartition(";")[2].strip() for pair in pairs)
+    return [int(count) for count in counts if count.isdecimal()]
+
+
+def retry_after_of(headers: Mapping[str, str]) -> timedelta | None:
+    """Read `Retry-After` in seconds, else `x-ms-retry-after-ms`; None where it is no number."""
+    for name, unit in (
+        ("Retry-After", timedelta(seconds=1)),
+        ("x-ms-retry-after-ms", timedelta(milliseconds=1)),
+    ):
+        text = (headers.get(name) or "").strip()
+        if text.isdecimal():
+            return min(int(text) * unit, _LONGEST_RETRY_AFTER)
+    return None
