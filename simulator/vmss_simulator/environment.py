@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from vmss_simulator.arm.managed_identity import APP_SERVICE_PATH
 from vmss_simulator.arm.metadata import CLOUD_NAME
@@ -45,11 +46,11 @@ _HEAD = """\
 """
 
 _PROXY = """\
-# A proxy cannot reach this machine's own addresses.
+# The simulator is reached directly, whatever proxy there is.
 no_proxy="${no_proxy:-${NO_PROXY:-}}"
 case ",$no_proxy," in
-  *,127.0.0.1,*) ;;
-  *) no_proxy="127.0.0.1,localhost,::1${no_proxy:+,$no_proxy}" ;;
+  *,{host},*) ;;
+  *) no_proxy="{host}${no_proxy:+,$no_proxy}" ;;
 esac
 NO_PROXY="$no_proxy"
 export no_proxy NO_PROXY
@@ -101,7 +102,7 @@ def shell_script(
             *exports,
             f"unset {' '.join(_CLEARED)}",
             "",
-            _PROXY,
+            _PROXY.replace("{host}", shlex.quote(urlsplit(endpoint.endpoint).hostname or "")),
             _AZ + _AZ_CALL.replace("{cloud}", CLOUD_NAME),
         )
     )

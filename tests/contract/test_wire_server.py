@@ -309,7 +309,8 @@ import sys
 from pathlib import Path
 from tests.simulator_worlds import small_world
 from vmss_simulator.server import serve
-serve(small_world(), folder=Path(sys.argv[1]), ready_file=Path(sys.argv[1], "ready.json"),
+folder = Path(sys.argv[1])
+serve(small_world(), folder=folder, ready_file=folder / "ready.json", env_file=folder / "to/env.sh",
       on_ready=lambda endpoint: print(endpoint.endpoint, flush=True))
 """
 
@@ -317,8 +318,9 @@ serve(small_world(), folder=Path(sys.argv[1]), ready_file=Path(sys.argv[1], "rea
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    """The ready file is there, for its owner only, while the server answers; a signal ends it."""
+    """Ready file and script are there, for the owner only, while the server answers."""
     ready_file = tmp_path / "ready.json"
+    script = tmp_path / "to" / "env.sh"
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT / "simulator"), str(ROOT)]),
@@ -334,6 +336,8 @@ def test_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals)
         printed = process.stdout.readline().strip()
         ready = json.loads(ready_file.read_text(encoding="utf-8"))
         assert stat.S_IMODE(ready_file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(script.stat().st_mode) == 0o600
+        assert f"export AZURE_AUTHORITY_HOST={printed}\n" in script.read_text(encoding="utf-8")
         assert ready["endpoint"] == printed
         context = ssl.create_default_context(cafile=ready["caFile"])
         url = urlsplit(ready["adminUrl"])
@@ -347,6 +351,7 @@ def test_signal_stops_the_server_cleanly(tmp_path: Path, number: signal.Signals)
         connection.close()
     assert (process.returncode, errors) == (0, "")
     assert not ready_file.exists()
+    assert not script.exists()
     assert set(ready) == {
         "endpoint",
         "caFile",

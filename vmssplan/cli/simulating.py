@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,7 @@ from vmssplan.cli.connection import (
     simulator_folder,
 )
 from vmssplan.cli.console import Console
+from vmssplan.durations import parse_duration
 from vmssplan.errors import DocumentInvalid, ExitCode, LockHeld, Problem, UsageInvalid
 
 app = typer.Typer(
@@ -86,6 +88,15 @@ def serve(
             help="Accept every bearer token, for tests with made-up credentials.",
         ),
     ] = False,
+    token_lifetime: Annotated[
+        str | None,
+        typer.Option(
+            "--token-lifetime",
+            metavar="DURATION",
+            help="How long a login is good for by the wall clock, such as PT10M."
+            " Default: about an hour.",
+        ),
+    ] = None,
     state_dir: StateOption = DEFAULT_STATE,
 ) -> int:
     """Serve a simulated Azure on this machine over HTTPS, until it is stopped.
@@ -109,6 +120,7 @@ def serve(
     folder = state_dir / "simulator" / "serve"
     script = env_file or folder / "env.sh"
     factor = None if speed == "manual" else parse_speed(speed)
+    lifetime = None if token_lifetime is None else _parse_lifetime(token_lifetime)
     try:
         world = parse_scenario(read_scenario(scenario), str(scenario)).world()
     except ScenarioError as error:
@@ -142,6 +154,7 @@ def serve(
             env_file=script,
             env_aliases=_ALIASES,
             tokens=TokenPolicy.ANY if any_token else TokenPolicy.ISSUED,
+            token_lifetime=lifetime,
             speed=factor,
             on_ready=announce,
         )
@@ -165,6 +178,16 @@ def _admin_token(file: Path | None) -> str | None:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageInvalid(f"{file}: cannot be read: {error}") from error
+
+
+def _parse_lifetime(text: str) -> timedelta:
+    try:
+        lifetime = parse_duration(text)
+    except ValueError:
+        lifetime = timedelta(0)
+    if not timedelta(seconds=1) <= lifetime <= timedelta(days=1):
+        raise UsageInvalid(f"{text!r} is no lifetime; expected PT1S to P1D, such as PT10M")
+    return lifetime
 
 
 def _sourced(script: Path) -> str:
