@@ -1,27 +1,25 @@
 """The world's values as ARM documents, field by field as recorded from the service.
 
-Shapes: recordings of the command line client's tests and the client library's models; the
-texts of health states other than `unknown` are not recorded anywhere and are by analogy.
+Shapes: recordings of the command line client's tests and the client library's models.
 Bodies deserialise in azure-mgmt-compute 39 without an unknown or missing field.
 """
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from vmss_simulator.arm.instance_views import instance_view_document
+from vmss_simulator.arm.machines import network, os_profile, profile_of, storage_profile
+from vmss_simulator.arm.statuses import provisioning_status, timestamp
 from vmss_simulator.documents import health_probe
-from vmss_simulator.values import HealthState, InstanceView, PowerState, ProvisioningState
+from vmss_simulator.values import InstanceView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
 
     from vmss_simulator.errors import ErrorDetail
     from vmss_simulator.values import (
-        ExtensionStatus,
         Instance,
         Operation,
         ScaleSet,
@@ -29,28 +27,6 @@ if TYPE_CHECKING:
 
 SCALE_SET_TYPE = "Microsoft.Compute/virtualMachineScaleSets"
 INSTANCE_TYPE = f"{SCALE_SET_TYPE}/virtualMachines"
-_DISKS = uuid.UUID("0d9f6a52-7c7c-5b0e-8a0e-64b1f3b70002")
-_BASE_36 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-_PROVISIONING_TEXT = {
-    ProvisioningState.CREATING: "Creating",
-    ProvisioningState.UPDATING: "Updating",
-    ProvisioningState.SUCCEEDED: "Provisioning succeeded",
-    ProvisioningState.FAILED: "Provisioning failed",
-    ProvisioningState.DELETING: "Deleting",
-}
-_HEALTH = {
-    HealthState.INITIALIZING: ("Info", "The VM is reporting itself as initializing"),
-    HealthState.HEALTHY: ("Info", "The VM is reporting itself as healthy"),
-    HealthState.UNHEALTHY: ("Warning", "The VM is reporting itself as unhealthy"),
-    HealthState.UNKNOWN: ("Warning", "The VM health is unknown"),
-}
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a UTC time as Azure writes it, with seven decimals."""
-    text = moment.isoformat(timespec="microseconds")
-    return f"{text[:26]}0{text[26:]}"
 
 
 def scale_set_document(
@@ -93,7 +69,7 @@ def scale_set_view_document(scale_set: ScaleSet) -> dict[str, Any]:
             )
         },
         "statuses": [
-            _provisioning_status(scale_set.provisioning, scale_set.error, scale_set.time_created)
+            provisioning_status(scale_set.provisioning, scale_set.error, scale_set.time_created)
         ],
     }
     services = _orchestration_services(scale_set)
@@ -147,18 +123,18 @@ def instance_document(
     }
     if instance.zone is not None:
         document["zones"] = [instance.zone]
-    profile = _profile(scale_set)
+    profile = profile_of(scale_set)
     properties: dict[str, Any] = {
         "latestModelApplied": latest_model_applied,
         "modelDefinitionApplied": instance.model_definition_applied,
         "vmId": instance.vm_id,
         "hardwareProfile": {"vmSize": instance.vm_size},
         "storageProfile": storage_profile(scale_set, instance),
-        "osProfile": _os_profile(scale_set, instance),
+        "osProfile": os_profile(scale_set, instance),
         "provisioningState": instance.provisioning.value,
         "timeCreated": timestamp(instance.time_created),
     }
-    properties |= _network(profile, resource_id)
+    properties |= network(profile, resource_id)
     probe = health_probe(scale_set.body)
     if probe and instance.model_definition_applied == "VirtualMachineScaleSet":
         # Reported of real answers (azure-cli#30708), though no client library's model has it.
@@ -173,59 +149,6 @@ def instance_document(
     if with_view and instance.view is not InstanceView.MISSING:
         properties["instanceView"] = instance_view_document(scale_set, instance)
     document["properties"] = properties
-    return document
-
-
-def instance_view_document(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
-    """Return the instance view of a virtual machine: statuses, agent, extensions, health."""
-    since = instance.health_since or instance.time_created
-    document: dict[str, Any] = {}
-    if instance.view is InstanceView.MISSING:
-        return document
-    # A Flexible set has no update domains.
-    if instance.update_domain is not None:
-        document["platformUpdateDomain"] = instance.update_domain
-    if instance.fault_domain is not None:
-        document["platformFaultDomain"] = instance.fault_domain
-    if instance.placement_group_id is not None:
-        document["placementGroupId"] = instance.placement_group_id
-    document["computerName"] = _computer_name(scale_set, instance)
-    document["vmAgent"] = _agent(instance, since)
-    document["disks"] = [
-        {
-            "name": _disk_name(instance),
-            "statuses": [_provisioning_status(ProvisioningState.SUCCEEDED, None, since)],
-        }
-    ]
-    if instance.extensions:
-        document["extensions"] = [
-            {
-                "name": extension.name,
-                "type": f"{extension.publisher}.{extension.type}",
-                "typeHandlerVersion": extension.version,
-                "statuses": [_extension_status(extension)],
-                **_custom_metrics(instance, extension),
-            }
-            for extension in instance.extensions
-        ]
-    if instance.health is not None:
-        level, text = _HEALTH[instance.health]
-        document["vmHealth"] = {
-            "status": {
-                "code": f"HealthState/{instance.health.value}",
-                "level": level,
-                "displayStatus": text,
-                "time": timestamp(since),
-            }
-        }
-    document["statuses"] = [
-        _provisioning_status(instance.provisioning, instance.error, instance.time_created),
-        {
-            "code": f"PowerState/{instance.power.value}",
-            "level": "Info",
-            "displayStatus": f"VM {instance.power.value}",
-        },
-    ]
     return document
 
 
@@ -262,199 +185,6 @@ def _error(detail: ErrorDetail) -> dict[str, Any]:
 
 def _summary(codes: Iterable[str]) -> list[dict[str, Any]]:
     return [{"code": code, "count": count} for code, count in sorted(Counter(codes).items())]
-
-
-def _provisioning_status(
-    state: ProvisioningState, error: ErrorDetail | None, since: datetime
-) -> dict[str, Any]:
-    code = f"ProvisioningState/{state.value.lower()}"
-    status: dict[str, Any] = {
-        "code": code,
-        "level": "Info",
-        "displayStatus": _PROVISIONING_TEXT[state],
-        "time": timestamp(since),
-    }
-    if state is ProvisioningState.FAILED:
-        status["level"] = "Error"
-        if error is not None:
-            status["code"] = f"{code}/{error.code}"
-            status["message"] = error.message
-    return status
-
-
-def _extension_status(extension: ExtensionStatus) -> dict[str, Any]:
-    status: dict[str, Any] = {
-        "code": f"ProvisioningState/{'failed' if extension.failed else 'succeeded'}",
-        "level": "Error" if extension.failed else "Info",
-        "displayStatus": "Provisioning failed" if extension.failed else "Ready",
-    }
-    if extension.message is not None:
-        status["message"] = extension.message
-    return status
-
-
-def _custom_metrics(instance: Instance, extension: ExtensionStatus) -> dict[str, Any]:
-    """Return what the application says to rolling upgrades, under its health extension."""
-    metrics = instance.custom_metrics
-    if metrics is None or not extension.type.startswith("ApplicationHealth"):
-        return {}
-    said: dict[str, Any] = {"SkipUpgrade": metrics.skips_upgrade}
-    if metrics.phase is not None:
-        said["PhaseOrderingNumber"] = metrics.phase
-    status = {
-        "code": "ComponentStatus/CustomMetrics/succeeded",
-        "level": "Info",
-        "displayStatus": "Provisioning succeeded",
-        "message": json.dumps({"rollingUpgrade": said}),
-    }
-    return {"substatuses": [status]}
-
-
-def _agent(instance: Instance, since: datetime) -> dict[str, Any]:
-    is_settled = instance.provisioning in (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
-    is_running = instance.power is PowerState.RUNNING
-    if is_running and is_settled and instance.view is InstanceView.COMPLETE:
-        return {
-            "vmAgentVersion": "2.11.1.12",
-            "statuses": [
-                {
-                    "code": "ProvisioningState/succeeded",
-                    "level": "Info",
-                    "displayStatus": "Ready",
-                    "message": "Guest Agent is running",
-                    "time": timestamp(since),
-                }
-            ],
-            "extensionHandlers": [
-                {
-                    "type": f"{extension.publisher}.{extension.type}",
-                    "typeHandlerVersion": extension.version,
-                    "status": {
-                        "code": "ProvisioningState/succeeded",
-                        "level": "Info",
-                        "displayStatus": "Ready",
-                    },
-                }
-                for extension in instance.extensions
-            ],
-        }
-    return {
-        "vmAgentVersion": "Unknown",
-        "statuses": [
-            {
-                "code": "ProvisioningState/Unavailable",
-                "level": "Warning",
-                "displayStatus": "Not Ready",
-                "message": "VM status blob is found but not yet populated.",
-                "time": timestamp(since),
-            }
-        ],
-    }
-
-
-def _profile(scale_set: ScaleSet) -> Mapping[str, Any]:
-    profile: Mapping[str, Any] = scale_set.body.get("properties", {}).get(
-        "virtualMachineProfile", {}
-    )
-    return profile
-
-
-def storage_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
-    """Return the disks of a virtual machine, and the image they were made from."""
-    storage = _profile(scale_set).get("storageProfile", {})
-    model_disk = storage.get("osDisk", {})
-    name = _disk_name(instance)
-    disk: dict[str, Any] = {
-        **{
-            key: model_disk[key] for key in ("osType", "caching", "diskSizeGB") if key in model_disk
-        },
-        "name": name,
-        "createOption": "FromImage",
-    }
-    attached = [
-        {
-            "lun": each["lun"],
-            "name": each["id"].rpartition("/")[2],
-            "createOption": "Attach",
-            "caching": each["caching"],
-            "managedDisk": {"id": each["id"]},
-        }
-        for each in instance.data_disks
-    ]
-    own = [_data_disk(scale_set, instance, each) for each in storage.get("dataDisks") or []]
-    profile: dict[str, Any] = {"osDisk": disk, "dataDisks": [*own, *attached]}
-    if "uri" in instance.image_reference:
-        # A legacy image: the disk is a copy beside it, and there is no image reference.
-        uri = str(instance.image_reference["uri"])
-        disk["image"] = {"uri": uri}
-        disk["vhd"] = {"uri": f"{uri.rpartition('/')[0]}/{name}.vhd"}
-        return profile
-    group_id = scale_set.key.resource_id.partition("/providers/")[0]
-    disk["managedDisk"] = {
-        **model_disk.get("managedDisk", {}),
-        "id": f"{group_id}/providers/Microsoft.Compute/disks/{name}",
-    }
-    reference = dict(instance.image_reference)
-    if instance.exact_version is not None:
-        reference["exactVersion"] = instance.exact_version
-    profile["imageReference"] = reference
-    if "diskControllerType" in storage:
-        profile["diskControllerType"] = storage["diskControllerType"]
-    return profile
-
-
-def _data_disk(scale_set: ScaleSet, instance: Instance, model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a data disk of the model as the machine has it: with a name and an id of its own."""
-    identity = uuid.uuid5(_DISKS, f"{instance.vm_id}/data/{model.get('lun')}").hex
-    name = f"{instance.name}_disk{model.get('lun')}_{identity}"
-    group_id = scale_set.key.resource_id.partition("/providers/")[0]
-    managed = {**(model.get("managedDisk") or {})}
-    managed["id"] = f"{group_id}/providers/Microsoft.Compute/disks/{name}"
-    return {**model, "name": name, "managedDisk": managed}
-
-
-def _disk_name(instance: Instance) -> str:
-    # A new disk for every image: its name changes when the disk was replaced.
-    image = "/".join(str(value) for _, value in sorted(instance.image_reference.items()))
-    identity = uuid.uuid5(_DISKS, f"{instance.vm_id}/{image}/{instance.exact_version}").hex
-    return f"{instance.name}_OsDisk_1_{identity}"
-
-
-def _os_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
-    model = _profile(scale_set).get("osProfile", {})
-    return {
-        "computerName": _computer_name(scale_set, instance),
-        **_without(model, "computerNamePrefix", "adminPassword", "customData"),
-        "requireGuestProvisionSignal": True,
-    }
-
-
-def _computer_name(scale_set: ScaleSet, instance: Instance) -> str:
-    model = _profile(scale_set).get("osProfile", {})
-    prefix = model.get("computerNamePrefix", scale_set.key.name[:9])
-    if not instance.instance_id.isdecimal():
-        return f"{prefix}{instance.instance_id[-6:]}"
-    number, digits = int(instance.instance_id), ""
-    while number:
-        number, digit = divmod(number, 36)
-        digits = _BASE_36[digit] + digits
-    return f"{prefix}{digits.rjust(6, '0')}"
-
-
-def _network(profile: Mapping[str, Any], resource_id: str) -> dict[str, Any]:
-    network = profile.get("networkProfile", {})
-    configurations: Sequence[Mapping[str, Any]] = network.get("networkInterfaceConfigurations", [])
-    if not configurations:
-        return {}
-    return {
-        "networkProfileConfiguration": {"networkInterfaceConfigurations": configurations},
-        "networkProfile": {
-            "networkInterfaces": [
-                {"id": f"{resource_id}/networkInterfaces/{each.get('name', 'nic')}"}
-                for each in configurations
-            ]
-        },
-    }
 
 
 def _without(document: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator.arm.call import COMPUTE, COMPUTE_IN_GROUP, ApiVersions, Route
-from vmss_simulator.arm.documents import timestamp
 from vmss_simulator.arm.intake import invalid_parameter
 from vmss_simulator.arm.messages import json_response
+from vmss_simulator.arm.statuses import timestamp
 from vmss_simulator.errors import ArmError
 from vmss_simulator.values import OperationKind
 

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm.call import INSTANCE, SCALE_SET, Route
-from vmss_simulator.arm.documents import instance_document, instance_view_document
+from vmss_simulator.arm.documents import instance_document
+from vmss_simulator.arm.instance_views import instance_view_document
 from vmss_simulator.arm.intake import invalid_parameter
 from vmss_simulator.arm.messages import json_bytes, json_response, raw_json_response
 from vmss_simulator.arm.paging import page

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm.call import COMPUTE, ApiVersions, Route
-from vmss_simulator.arm.documents import operation_document, operation_error, storage_profile
+from vmss_simulator.arm.documents import operation_document, operation_error
 from vmss_simulator.arm.headers import poll_headers
 from vmss_simulator.arm.lro import accepted
+from vmss_simulator.arm.machines import storage_profile
 from vmss_simulator.arm.messages import empty_response, json_response
 from vmss_simulator.errors import ArmError
 from vmss_simulator.images import fold_location

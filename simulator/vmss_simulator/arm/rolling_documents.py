@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator.arm.documents import SCALE_SET_TYPE, timestamp
+from vmss_simulator.arm.documents import SCALE_SET_TYPE
+from vmss_simulator.arm.statuses import timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
