@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmss_simulator.autoscale import AutoscalePlan
 from vmss_simulator.codec import Undecodable
 from vmss_simulator.errors import ScenarioError
 from vmss_simulator.faults import FaultRule
@@ -35,7 +36,6 @@ from vmss_simulator.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from vmss_simulator.autoscale import AutoscalePlan
     from vmss_simulator.scenario_text import KeyPath
 
 __all__ = ["Scenario", "load_scenario", "parse_scenario", "scenario_schema"]
