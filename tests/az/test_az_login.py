@@ -38,14 +38,15 @@ def test_cloud_and_account_are_the_simulators(az: Az, simulator: Simulator) -> N
 
 
 def test_resource_groups_are_there_and_are_made(az: Az) -> None:
-    """A scale set's group is there; others are created, tagged and found."""
+    """A scale set's group is there; others are created, tagged, found and deleted."""
     assert az("group", "list", "--query", "[].name") == ["fleet"]
     assert az("group", "exists", "--name", "other") is False
     made = az("group", "create", "--name", "other", "--location", "westus", "--tags", "a=b")
     assert (made["location"], made["tags"]) == ("westus", {"a": "b"})
     assert az("group", "exists", "--name", "OTHER") is True
     assert az("group", "show", "--name", "other") == made
-    assert "(ResourceGroupNotFound)" in az.refused("group", "show", "--name", "nowhere").text
+    az("group", "delete", "--name", "other", "--yes")
+    assert "(ResourceGroupNotFound)" in az.refused("group", "show", "--name", "other").text
 
 
 def test_wrong_secret_is_refused(simulator: Simulator, tmp_path: Path) -> None:
