@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
+from vmss_simulator.errors import ArmError
 from vmss_simulator.operations import is_busy, start_operation
 from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
@@ -63,7 +64,11 @@ def look(state: State, key: ScaleSetKey) -> None:
     if scale_set is None or not automatic_os_policy(scale_set.body).enabled:
         state.deferred.pop(folded, None)
         return
-    target = current_target(state, scale_set)
+    try:
+        target = current_target(state, scale_set)
+    except ArmError:
+        # The image has been taken back: there is nothing to upgrade to.
+        return
     behind = outdated(scale_set, target)
     if not behind:
         return

@@ -43,6 +43,11 @@ class ArmError(Exception):
         self.details = details
         self.retry_after = retry_after
 
+    @property
+    def detail(self) -> ErrorDetail:
+        """The same, as what makes an operation fail that was let in already."""
+        return ErrorDetail(self.code, self.message)
+
 
 class ScenarioError(Exception):
     """A scenario file that cannot be used; the message says where and what was expected."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from vmss_simulator.errors import ErrorDetail
+from vmss_simulator.errors import ArmError, ErrorDetail
 from vmss_simulator.operations import end_operation, end_step
 from vmss_simulator.rolling import Breach, breach_after_batch, breach_before_batch, next_batch
 from vmss_simulator.rolling_health import (
@@ -96,7 +96,10 @@ def _start_batch(state: State, run: RollingRun) -> RollingRun | None:
         # Every pending instance is being worked on by somebody else.
         state.rolling_runs[run.key.folded()] = run
         return None
-    target = replace(current_target(state, scale_set), exact_version=run.exact_version)
+    try:
+        target = replace(current_target(state, scale_set), exact_version=run.exact_version)
+    except ArmError as gone:
+        return _ended(state, replace(run, breach=Breach(gone.detail, ())), "Faulted")
     begun = replace(
         begin_batch(state, run, batch, target),
         stage=Stage.WORKING,

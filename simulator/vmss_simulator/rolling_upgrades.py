@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vmss_simulator import documents
 from vmss_simulator.automatic_os import approve, look, start_os_upgrade, watch
 from vmss_simulator.errors import ArmError
-from vmss_simulator.operations import is_busy, open_step, start_operation
+from vmss_simulator.operations import end_step, is_busy, open_step, start_operation
 from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
 from vmss_simulator.rolling_turns import begin, take_turns
@@ -53,7 +53,12 @@ def before_task(state: State, task: Task) -> None:
         return
     scale_set = state.scale_sets[task.key.folded()]
     if documents.upgrade_mode(scale_set.body) == "Rolling":
-        _begin_model_upgrade(state, scale_set, state.operations[task.operation_id])
+        try:
+            _begin_model_upgrade(state, scale_set, state.operations[task.operation_id])
+        except ArmError as gone:
+            # The image was there when the write was let in, and has been taken back since.
+            open_step(state, task.operation_id)
+            end_step(state, task.operation_id, gone.detail)
 
 
 def after_task(state: State, task: Task) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from vmss_simulator import documents
 from vmss_simulator.autoscale import look_at, look_soon
+from vmss_simulator.errors import ArmError
 from vmss_simulator.eviction import evict
 from vmss_simulator.operations import end_step
 from vmss_simulator.repairs import repair, watch, watch_all
@@ -101,6 +102,17 @@ def _settle_model(state: State, task: ModelSettles) -> None:
     """Begin what a model write sets off: new or fewer machines, and automatic upgrades."""
     if task.operation_id not in state.running:
         return
+    try:
+        _begin_what_follows(state, task)
+    except ArmError as gone:
+        # The image was there when the write was let in, and has been taken back since.
+        end_step(state, task.operation_id, gone.detail)
+        return
+    watch_all(state, task.key)
+    end_step(state, task.operation_id)
+
+
+def _begin_what_follows(state: State, task: ModelSettles) -> None:
     scale_set = state.scale_sets[task.key.folded()]
     operation = state.operations[task.operation_id]
     if task.capacity_changed:
@@ -113,5 +125,3 @@ def _settle_model(state: State, task: ModelSettles) -> None:
                 state.emit("upgradeSkipped", task.key, instance.instance_id, reason="protected")
             elif instance.busy_with is None and not is_current(state, instance, target):
                 begin_work(state, operation, instance, "upgrade", target)
-    watch_all(state, task.key)
-    end_step(state, task.operation_id)

@@ -128,7 +128,6 @@ class OperationKind(StrEnum):
     # Nobody requests it: the automatic repair of an instance, by the platform.
     REPAIR = "repair"
 
-
     @property
     def is_read(self) -> bool:
         """Whether it leaves everything as it is."""
@@ -235,11 +234,17 @@ class Instance:
 
     @property
     def in_service(self) -> bool:
-        """Running, settled, and not known to be unhealthy."""
+        """Running, settled, and healthy as far as anybody knows.
+
+        A machine that says it is healthy serves even if an extension of it has failed.
+        """
+        settled = self.provisioning is ProvisioningState.SUCCEEDED or (
+            self.provisioning is ProvisioningState.FAILED and self.health is HealthState.HEALTHY
+        )
         return (
             self.busy_with is None
             and self.power is PowerState.RUNNING
-            and self.provisioning is ProvisioningState.SUCCEEDED
+            and settled
             and self.health in (None, HealthState.HEALTHY)
         )
 
