@@ -189,42 +189,48 @@ def _replay(world: World, commands: Iterable[dict[str, Any]]) -> None:
 
 
 def _apply(world: World, command: dict[str, Any]) -> None:
-    key = ScaleSetKey(*command["key"]) if command.get("key") else None
+    """Give one command again: time, a request let in, faults, or a write to a scale set."""
     match command["do"]:
         case "advance":
             world.advance_to(datetime.fromisoformat(command["to"]))
         case "admit":
             world.admit(
                 OperationKind(command["kind"]),
-                key,
+                ScaleSetKey(*command["key"]) if command.get("key") else None,
                 subscription_id=command["subscription"],
                 location=command["location"],
                 instance_ids=command["instances"],
             )
-        case "put" if key is not None:
+        case "perform":
+            world.perform(decode(command["command"], Command))
+        case "addFaults":
+            world.add_faults([build_fault(each) for each in command["faults"]])
+        case "removeFault":
+            world.remove_fault(command["name"])
+        case _:
+            _write(world, ScaleSetKey(*command["key"]), command)
+
+
+def _write(world: World, key: ScaleSetKey, command: dict[str, Any]) -> None:
+    match command["do"]:
+        case "put":
             world.put_scale_set(
                 key,
                 command["body"],
                 if_match=command["ifMatch"],
                 if_none_match=command["ifNoneMatch"],
             )
-        case "patch" if key is not None:
+        case "patch":
             world.patch_scale_set(key, command["body"], if_match=command["ifMatch"])
-        case "upgrade" if key is not None:
+        case "upgrade":
             world.upgrade(key, command["instances"])
-        case "reimage" if key is not None:
+        case "reimage":
             world.reimage(key, command["instances"])
-        case "perform":
-            world.perform(decode(command["command"], Command))
-        case "startRollingUpgrade" if key is not None:
+        case "startRollingUpgrade":
             world.start_rolling_upgrade(OperationKind(command["kind"]), key)
-        case "cancelRollingUpgrade" if key is not None:
+        case "cancelRollingUpgrade":
             world.cancel_rolling_upgrade(key)
-        case "approveRollingUpgrade" if key is not None:
+        case "approveRollingUpgrade":
             world.approve_rolling_upgrade(key, command["instances"])
-        case "addFaults":
-            world.add_faults([build_fault(each) for each in command["faults"]])
-        case "removeFault":
-            world.remove_fault(command["name"])
         case unknown:
             raise RecordingError(f"{unknown!r} is no command of a world")

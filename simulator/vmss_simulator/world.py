@@ -17,7 +17,6 @@ connection.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from vmss_simulator import admission, documents, rolling_upgrades
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmss_simulator.autoscale import AutoscalePlan
-    from vmss_simulator.faults import FaultRule, RequestEffect
+    from vmss_simulator.faults import FaultRule
     from vmss_simulator.resource_groups import ResourceGroup
     from vmss_simulator.values import (
         AutoscaleKey,

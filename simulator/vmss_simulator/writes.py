@@ -266,7 +266,7 @@ def check_not_deleting(scale_set: ScaleSet) -> None:
         raise ArmError(
             409,
             "OperationNotAllowed",
-            "Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale"
+            "Operation 'Update Virtual Machine Scale Set' is not allowed on Virtual Machine Scale"  # noqa: S608 - no SQL
             f" Set '{scale_set.unique_id}' since it is marked for deletion. For more information"
             " on your operations, please refer to https://aka.ms/activitylog.",
         )
@@ -317,7 +317,7 @@ def check_no_conflict(
 def target_of(
     state: State, kind: OperationKind, scale_set: ScaleSet, instance: Instance, model: Target
 ) -> Target:
-    """Return what an upgrade or a reimage makes of the instance; ArmError when its image is gone."""
+    """Return what an upgrade or a reimage makes of it; ArmError when its image is gone."""
     if kind is OperationKind.UPGRADE or state.options.reimage_applies_model:
         return model
     exact_version = instance.exact_version
