@@ -309,9 +309,7 @@ def test_missing_instance_is_404() -> None:
 def test_set_without_health_source_has_no_vm_health() -> None:
     """The vmHealth member is there only when the set has application health."""
     world = small_world()
-    profile: dict[str, Any] = {
-        "virtualMachineProfile": {"extensionProfile": {"extensions": []}}
-    }
+    profile: dict[str, Any] = {"virtualMachineProfile": {"extensionProfile": {"extensions": []}}}
     ask(world, "PATCH", body={"properties": profile})
     world.advance_to(world.now + timedelta(minutes=5))
     world.upgrade(KEY, ["0"])
