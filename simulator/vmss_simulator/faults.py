@@ -200,8 +200,8 @@ class FaultRule:
             return False
         if not self.covers(subject.key, subject.subscription_id, subject.location):
             return False
-        # A list names no instance: which of its rows lose their views is the rule's choice.
-        if not self.picks_instances or isinstance(self.effect, HideViews):
+        # Neither a list nor a write of the model names instances: the rule picks among them.
+        if not self.picks_instances or isinstance(self.effect, HideViews | FailAgain):
             return True
         return any(self._picks_named(each, subject.members) for each in subject.named)
 

@@ -18,7 +18,9 @@ from tests.support.values import minutes
 from tests.worlds import WEB, make_world, scenario_text
 from vmss_simulator.errors import ConnectionBroken
 from vmss_simulator.recording import RecordedWorld
+from vmss_simulator.saving import world_document
 from vmss_simulator.scenario import parse_scenario
+from vmss_simulator.yaml_text import yaml_text
 from vmssplan.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -122,6 +124,23 @@ def test_a_recorded_world_with_faults_is_replayed(
         again.world.advance_to(again.world.now + LONGEST)
         recorded.world.advance_to(recorded.world.now + LONGEST)
         assert again.world.log == recorded.world.log
+
+
+@settings(max_examples=40)
+@given(COMMANDS, mischief(st.one_of(EFFECTS, OTHERS_UPGRADE)))
+def test_a_saved_world_with_faults_has_the_same_future(
+    commands: list[Command], faults: list[dict[str, Any]]
+) -> None:
+    """Whatever is about to go wrong is in the document, and goes wrong all the same."""
+    world = make_world(capacity=6, zones=["1", "2"], faults=faults)
+    for command in commands:
+        sent(world, command)
+    text = yaml_text(world_document(world.snapshot()))
+    again = parse_scenario(text).world()
+    assert yaml_text(world_document(again.snapshot())) == text
+    for each in (world, again):
+        each.advance_to(each.now + LONGEST)
+    assert again.log == world.log
 
 
 @settings(max_examples=200)
