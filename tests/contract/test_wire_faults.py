@@ -102,8 +102,8 @@ async def test_an_expired_token_is_told_as_such(tmp_path: Path, opened: Any) -> 
     async with opened(door, tmp_path) as sdk:
         with pytest.raises(ClientAuthenticationError, match="ExpiredAuthenticationToken") as raised:
             await listed(sdk)
-    assert raised.value.response is not None
-    assert "Bearer" in raised.value.response.headers["WWW-Authenticate"]
+    answer: Any = raised.value.response
+    assert "Bearer" in answer.headers["WWW-Authenticate"]
 
 
 @WIRES
