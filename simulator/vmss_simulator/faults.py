@@ -14,46 +14,14 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator.effects import (
-    Act,
     BadImage,
-    ChangeModel,
-    CutReply,
-    DelayReply,
-    DeleteInstances,
-    DuplicateRequest,
     Effect,
-    EndOperation,
-    ExpireToken,
     FailAgain,
-    FailWork,
-    Flap,
     HideViews,
-    HoldOperation,
-    KeepExtensions,
-    KeepInstanceUpdating,
-    KeepScaleSetUpdating,
-    LoseReply,
-    LoseRequest,
-    NeverEnd,
-    NeverHealthy,
     OperationEffect,
-    Outage,
-    ProtectInstances,
-    RefuseRequest,
-    ReimageInstances,
     RequestEffect,
-    SetCapacity,
-    Sicken,
-    SilenceAgent,
-    SkewDate,
-    SlowWork,
     StaleRead,
-    StartRollingUpgrade,
-    ThrottleRequest,
     TimedEffect,
-    UnhealthyAfter,
-    UpgradeInstances,
-    WithdrawImage,
     WorkEffect,
 )
 from vmss_simulator.images import fold_location
@@ -61,55 +29,7 @@ from vmss_simulator.randomness import stream
 from vmss_simulator.values import Instance, OperationKind, ScaleSetKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-__all__ = [
-    "Act",
-    "BadImage",
-    "ChangeModel",
-    "CutReply",
-    "DelayReply",
-    "DeleteInstances",
-    "DuplicateRequest",
-    "Effect",
-    "EndOperation",
-    "ExpireToken",
-    "FailAgain",
-    "FailWork",
-    "FaultRule",
-    "Faults",
-    "Flap",
-    "HideViews",
-    "HoldOperation",
-    "KeepExtensions",
-    "KeepInstanceUpdating",
-    "KeepScaleSetUpdating",
-    "LoseReply",
-    "LoseRequest",
-    "NeverEnd",
-    "NeverHealthy",
-    "OperationEffect",
-    "Outage",
-    "ProtectInstances",
-    "RefuseRequest",
-    "ReimageInstances",
-    "RequestEffect",
-    "SetCapacity",
-    "Sicken",
-    "SilenceAgent",
-    "SkewDate",
-    "SlowWork",
-    "StaleRead",
-    "StartRollingUpgrade",
-    "Subject",
-    "ThrottleRequest",
-    "TimedEffect",
-    "UnhealthyAfter",
-    "UpgradeInstances",
-    "WithdrawImage",
-    "WorkEffect",
-    "chosen",
-]
+    from collections.abc import Iterable, Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +279,3 @@ class Faults:
         self.draws[rule.name, target] = count + 1
         random = stream(self.seed, target, f"fault/{rule.name}", count)
         return random.random() < rule.probability
-
-
-def chosen(rule: FaultRule, members: Mapping[str, Instance]) -> Sequence[str]:
-    """Return the ids of the set's instances the rule is about."""
-    return [each.instance_id for each in members.values() if rule.picks(each)]

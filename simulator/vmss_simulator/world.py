@@ -10,9 +10,10 @@ How a door handles one request:
     allowance.deliver()                      # raises ReplyLost when a fault lost the reply
     # then answer; `allowance.reply_delay` is how much virtual time a slow reply takes
 
-`admit` is called exactly once a request, before it is carried out. ReplyLost means that the
-request *was* carried out: a direct door lets it through to its caller, a wire door drops the
-connection.
+`admit` is called exactly once a request, before it is carried out. RequestLost from it means that
+the request was *not* carried out, ReplyLost that it *was*: a direct door lets both through to its
+caller, a wire door drops the connection. A read asks `world.seen(allowance)` instead of the world;
+a request is carried out `allowance.deliveries` times.
 """
 
 from __future__ import annotations
@@ -178,7 +179,8 @@ class World:
         """Let a request in, or refuse it; called exactly once a request, before carrying it out.
 
         `location` is only needed when `key` names no set the world knows. For GET_OPERATION give
-        the key of the operation's scale set. ArmError from a fault rule, or 429 with `retry_after`.
+        the key of the operation's scale set. ArmError or RequestLost from a
+        fault rule, or 429 with `retry_after`.
         """
         self._record(
             do="admit",
@@ -424,10 +426,6 @@ class World:
     def _record(self, **command: Any) -> None:
         if self._recorder is not None:
             self._recorder(command)
-
-    def _location_of(self, key: ScaleSetKey | None) -> str:
-        found = self._state.scale_sets.get(key.folded()) if key else None
-        return (documents.text(found.body, "location") or "") if found else ""
 
 
 def _key_document(key: ScaleSetKey | None) -> list[str] | None:

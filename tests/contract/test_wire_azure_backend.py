@@ -13,7 +13,8 @@ from tests.contract.wire_clients import AsyncAnyToken
 from tests.simulator_worlds import GALLERY_IMAGE, JAMMY, KEY, NEW, OLD, small_world
 from vmss_simulator.arm import Settings
 from vmss_simulator.door import Door
-from vmss_simulator.faults import FaultRule, LoseReply, RefuseRequest, ThrottleRequest
+from vmss_simulator.effects import LoseReply, RefuseRequest, ThrottleRequest
+from vmss_simulator.faults import FaultRule
 from vmss_simulator.options import Options
 from vmss_simulator.server import make_door, serving
 from vmss_simulator.transport import SimulatorTransport
@@ -226,7 +227,7 @@ async def test_missing_sets_and_old_etags_are_told_apart(open_backend: OpenBacke
 
 async def test_failed_operation_names_the_instance(open_backend: OpenBackend) -> None:
     """The report of a failed operation has Azure's code, and the failed instances' own."""
-    from vmss_simulator.faults import FailWork  # noqa: PLC0415 - only here
+    from vmss_simulator.effects import FailWork  # noqa: PLC0415 - only here
 
     failure = FailWork("VMExtensionProvisioningTimeout", "too slow")
     rule = FaultRule("fail", failure, operations=("upgrade",), instance_ids=("1",))

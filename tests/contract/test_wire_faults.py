@@ -14,19 +14,31 @@ from azure.core.exceptions import (
     ServiceResponseError,
 )
 
-from tests.contract.wire_clients import asynchronous, clock_for, in_process, synchronous
+from tests.contract.wire_clients import (
+    AsyncAnyToken,
+    asynchronous,
+    clock_for,
+    in_process,
+    synchronous,
+)
 from tests.simulator_worlds import KEY, SUBSCRIPTION, small_world
 from vmss_simulator.arm import Settings
 from vmss_simulator.door import Door
 from vmss_simulator.scenario_build import build_fault
 from vmss_simulator.server import make_door, serving
+from vmss_simulator.transport import SimulatorTransport
 from vmss_simulator.values import OperationKind
+from vmssplan.backends.azure import AzureBackend
+from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.clocks import SimulatorClock
+from vmssplan.errors import ServiceUnavailable
+from vmssplan.model import ScaleSetId
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.contract.wire_clients import Sdk
+    from vmssplan.ports import Backend
 
 ONCE = {"times": 1}
 WIRES = pytest.mark.parametrize("opened", [in_process, synchronous, asynchronous])
@@ -160,3 +172,28 @@ def test_a_clock_whose_server_is_gone_stands_still(tmp_path: Path) -> None:
         before = clock.now()
     assert clock.now() == before
     clock.close()
+
+
+@pytest.mark.parametrize("is_direct", [True, False], ids=["direct", "sdk"])
+async def test_lists_of_image_versions_meet_faults_at_every_door(is_direct: bool) -> None:  # noqa: FBT001 - a case
+    """A list of versions counts as a request: it can fail, and it can be late."""
+    match = {"operations": ["listImageVersions"]}
+    error = {"status": 503, "code": "ServiceUnavailable", "message": "Later."}
+    rules = [
+        {"name": "late", "match": match, "effect": {"latency": {"delay": "PT9S"}}},
+        {"name": "refused", "match": match, "when": {"nth": 1}, "effect": {"error": error}},
+    ]
+    world = small_world(faults=[build_fault(each) for each in rules])
+    backend: Backend = SimulatedBackend(world)
+    if not is_direct:
+        transport = SimulatorTransport(Door(world))
+        url = "https://simulator.invalid"
+        backend = AzureBackend(AsyncAnyToken(), endpoint=url, transport=transport)
+    live, _ = await backend.observe(ScaleSetId(SUBSCRIPTION, "myrg", "web"))
+    image, began = live.model.image, world.now
+    assert image is not None
+    with pytest.raises(ServiceUnavailable, match="Later"):
+        await backend.image_versions(image, live.location)
+    assert await backend.image_versions(image, live.location)
+    assert world.now - began == timedelta(seconds=9)
+    await backend.aclose()

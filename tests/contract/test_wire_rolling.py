@@ -21,7 +21,8 @@ from tests.contract.wire_clients import SPEED, clock_for, in_process, synchronou
 from tests.simulator_worlds import JAMMY, KEY, NEW, OLD, small_world
 from vmss_simulator.arm import Settings
 from vmss_simulator.door import Door
-from vmss_simulator.faults import FaultRule, NeverHealthy
+from vmss_simulator.effects import NeverHealthy
+from vmss_simulator.faults import FaultRule
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager

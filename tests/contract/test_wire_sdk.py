@@ -19,7 +19,8 @@ from tests.contract.wire_clients import SPEED, asynchronous, clock_for, in_proce
 from tests.simulator_worlds import JAMMY, KEY, NEW, OLD, small_world
 from vmss_simulator.arm import Settings
 from vmss_simulator.door import Door
-from vmss_simulator.faults import FaultRule, LoseReply
+from vmss_simulator.effects import LoseReply
+from vmss_simulator.faults import FaultRule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

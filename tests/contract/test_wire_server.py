@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmss_simulator.door import Door
-from vmss_simulator.faults import DelayReply, FaultRule
+from vmss_simulator.effects import DelayReply
+from vmss_simulator.faults import FaultRule
 from vmss_simulator.randomness import Latency
 
 ROOT = Path(__file__).parents[2]

@@ -21,7 +21,8 @@ from tests.simulator_worlds import (
     small_world,
 )
 from vmss_simulator.arm import Request, Response, Settings, handle
-from vmss_simulator.faults import DelayReply, FaultRule, LoseReply, ThrottleRequest
+from vmss_simulator.effects import DelayReply, LoseReply, ThrottleRequest
+from vmss_simulator.faults import FaultRule
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latency
 
