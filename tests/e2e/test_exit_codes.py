@@ -267,7 +267,7 @@ def test_interrupted_once_it_finishes_what_is_in_flight_and_is_8(program: Progra
 
 def test_interrupted_twice_it_stops_at_once_and_can_be_resumed(program: Program) -> None:
     """The second Ctrl-C does not wait for Azure."""
-    applying = program.start("apply", WEB, *WEB_SET, "--auto-approve", "--speed", "2x")
+    applying = program.start("apply", WEB, *WEB_SET, "--auto-approve", "--speed", "20x")
     program.wait_for("web-jammy-1", 8, applying)
     applying.send_signal(signal.SIGINT)
     assert applying.stdout is not None
