@@ -8,6 +8,7 @@ fault makes a reply late.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ class SimulatedBackend:
     def __init__(self, world: World) -> None:
         self._world = world
         self._read: dict[str, tuple[WorldInstance, Mapping[str, Any], Instance]] = {}
+        self._ordered: tuple[Mapping[str, WorldInstance], list[WorldInstance]] | None = None
         self._subscription_id = ""
 
     async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
@@ -79,9 +81,10 @@ class SimulatedBackend:
                 allowance = self._admit(OperationKind.LIST_INSTANCES, target)
                 seen = self._world.seen(allowance)
                 listed = seen.scale_set(key)
-                after = [each for each in listed.instances.values() if _list_order(each) > last]
-                page = sorted(after, key=_list_order)[: seen.options.instance_page_size]
-                is_last_page = len(page) == len(after)
+                ordered = self._in_order(listed)
+                start = bisect_right(ordered, last, key=_list_order)
+                page = ordered[start : start + seen.options.instance_page_size]
+                is_last_page = start + len(page) == len(ordered)
                 instances += [self._instance(listed, each) for each in page]
                 last = _list_order(page[-1]) if page else last
                 self._deliver(allowance)
@@ -196,6 +199,13 @@ class SimulatedBackend:
             automatic_os_upgrade=bool(policy.get("enableAutomaticOSUpgrade")),
             instances=tuple(instances),
         )
+
+    def _in_order(self, scale_set: WorldScaleSet) -> list[WorldInstance]:
+        """Return the instances as a list has them; sorted once for the pages of one look."""
+        if self._ordered is None or self._ordered[0] is not scale_set.instances:
+            ordered = sorted(scale_set.instances.values(), key=_list_order)
+            self._ordered = (scale_set.instances, ordered)
+        return self._ordered[1]
 
     def _instance(self, scale_set: WorldScaleSet, raw: WorldInstance) -> Instance:
         """Read one instance, again only when it or the model is another value than last time."""

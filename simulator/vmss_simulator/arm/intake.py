@@ -10,6 +10,8 @@ import json
 import math
 import re
 from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -26,9 +28,12 @@ _API_VERSION = re.compile(r"(\d{4}-\d{2}-\d{2})(-[A-Za-z0-9.]+)?", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MOST_QUERY_FIELDS = 100
 _DEEPEST_BODY = 64
+# Clients ask for the same few addresses again and again.
+_REMEMBERED = 1024
 
 
-def path_segments(path: str) -> list[str]:
+@lru_cache(maxsize=_REMEMBERED)
+def path_segments(path: str) -> tuple[str, ...]:
     """Return the percent-decoded parts of a path.
 
     Raises:
@@ -38,7 +43,7 @@ def path_segments(path: str) -> list[str]:
     if not path.startswith("/") or _BAD_ESCAPE.search(path):
         raise _bad_uri()
     segments = path[1:].removesuffix("/").split("/")
-    return [_decoded(segment) for segment in segments]
+    return tuple(_decoded(segment) for segment in segments)
 
 
 def _decoded(segment: str) -> str:
@@ -53,7 +58,8 @@ def _decoded(segment: str) -> str:
     return text
 
 
-def query_parameters(query: str) -> dict[str, str]:
+@lru_cache(maxsize=_REMEMBERED)
+def query_parameters(query: str) -> Mapping[str, str]:
     """Return the query's fields by lower-case name; of a repeated one the first.
 
     Raises:
@@ -61,7 +67,7 @@ def query_parameters(query: str) -> dict[str, str]:
 
     """
     if not query:
-        return {}
+        return MappingProxyType({})
     if _BAD_ESCAPE.search(query):
         raise _bad_uri()
     try:
@@ -73,7 +79,7 @@ def query_parameters(query: str) -> dict[str, str]:
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name.lower(), value)
-    return fields
+    return MappingProxyType(fields)
 
 
 def _bad_uri() -> ArmError:

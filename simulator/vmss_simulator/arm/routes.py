@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm import (
@@ -95,7 +96,8 @@ class Found:
         return dict(zip(names, self.values, strict=True))
 
 
-def find(segments: Sequence[str]) -> Found | None:
+@lru_cache(maxsize=1024)
+def find(segments: tuple[str, ...]) -> Found | None:
     """Return what is known at a path, given its decoded parts, or None for an unknown path."""
     return _find(_TREE, segments, 0, ())
 
