@@ -25,6 +25,17 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Measurement:
+    """What one measuring said; `detail` is one line for people, without anything secret.
+
+    `Running` is no answer of a measurement.
+    """
+
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class HealthEvidence:
     """What is known of one upgraded instance: since when it is to become healthy, and is.
 

@@ -6,16 +6,29 @@ fakes of the same shape. Every way a Backend can fail is an error of `errors`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from vmssplan.model import Instance, ScaleSetId
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from vmssplan.engine import Event
-    from vmssplan.model import ImageReference, ModelFields, OperationReport, ScaleSet, ScaleSetId
+    from vmssplan.engine.instructions import Instruction
+    from vmssplan.gates import Measurement
+    from vmssplan.model import (
+        AutoscaleSetting,
+        CommandProbe,
+        HttpProbe,
+        ImageReference,
+        ModelFields,
+        OperationReport,
+        ScaleSet,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +99,50 @@ class Backend(Protocol):
         """Start the reimage of these instances, in one call."""
         ...
 
+    async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
+        """List the autoscale settings that scale this set, disabled ones too."""
+        ...
+
+    async def write_autoscale(self, setting: AutoscaleSetting) -> None:
+        """Give the profiles named there these capacities, and change nothing else of it."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and files."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a probe or hook is about.
+
+    `occasion` is one word: health, gate, beforeBatch, afterBatch. `batch` is None where there is
+    none; `instances` are those concerned, as last seen.
+    """
+
+    target: ScaleSetId
+    occasion: str
+    run: str
+    batch: int | None
+    instances: Sequence[Instance]
+
+
+class Probes(Protocol):
+    """Asks the application, and runs the user's programs."""
+
+    async def measure(self, probe: HttpProbe | CommandProbe, subject: Subject) -> Measurement:
+        """Ask once; whatever goes wrong is a Measurement too, never an exception.
+
+        With scope INSTANCE every instance is asked, and the worst answer counts.
+        """
+        ...
+
+
+class Inbox(Protocol):
+    """What others have told a Run."""
+
+    def instructions(self) -> Sequence[Instruction]:
+        """Return all of them, oldest first, those already followed too."""
         ...
 
 

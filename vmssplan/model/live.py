@@ -71,6 +71,9 @@ class Instance:
     protected_from_scale_set_actions: bool = False
     protected_from_scale_in: bool = False
     error: AzureError | None = None
+    computer_name: str | None = None
+    private_ip_address: str | None = None
+    probed_healthy: bool | None = None  # None means nobody asked the application
 
     @property
     def is_busy(self) -> bool:
@@ -86,7 +89,9 @@ class Instance:
                 return self.application_health is HealthState.HEALTHY
             case HealthSource.INSTANCE_VIEW:
                 return self.provisioning_state == SUCCEEDED and not self.failed_extensions
-            case HealthSource.AUTO | HealthSource.HTTP | HealthSource.COMMAND:
+            case HealthSource.HTTP | HealthSource.COMMAND:
+                return self.probed_healthy is True
+            case HealthSource.AUTO:
                 return False
         assert_never(source)
 
@@ -102,6 +107,9 @@ class Instance:
             return f"power {self.power_state}"
         if source is HealthSource.APPLICATION_HEALTH:
             return f"application health {self.application_health or 'not reported'}"
+        if source in (HealthSource.HTTP, HealthSource.COMMAND):
+            answer = {True: "passed", False: "failed", None: "not made"}[self.probed_healthy]
+            return f"{source} probe {answer}"
         if self.failed_extensions:
             return f"extension {', '.join(self.failed_extensions)} failed"
         return f"provisioning {self.provisioning_state}"

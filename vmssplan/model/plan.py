@@ -61,6 +61,20 @@ class OnFailure(StrEnum):
     ROLLBACK = "rollback"
 
 
+class OnScale(StrEnum):
+    """What to do about instances that appear while a rollout runs."""
+
+    ABSORB = "absorb"
+    REFUSE = "refuse"
+
+
+class ProbeScope(StrEnum):
+    """Whether a probe asks once for the scale set, or once for each instance concerned."""
+
+    SCALE_SET = "scaleSet"
+    INSTANCE = "instance"
+
+
 class Autoscale(StrEnum):
     """What to do about an autoscale setting on the scale set."""
 
@@ -170,19 +184,27 @@ class Availability:
 
 @dataclass(frozen=True, slots=True)
 class HttpProbe:
-    """A request whose answer tells health, or passes a gate."""
+    """A request whose answer tells health, or passes a gate.
+
+    `url` may hold {instanceId}, {vmId}, {zone}, {privateIpAddress} where `scope` is INSTANCE.
+    """
 
     url: str
     expect_status: int = 200
     timeout: timedelta = timedelta(seconds=10)
+    scope: ProbeScope = ProbeScope.SCALE_SET
 
 
 @dataclass(frozen=True, slots=True)
 class CommandProbe:
-    """A program (never a shell string) whose exit code tells health, or passes a gate."""
+    """A program (never a shell string) whose exit code tells health, or passes a gate.
+
+    0 is Successful, 75 ("try again later" of sysexits) Inconclusive, anything else Failed.
+    """
 
     run: tuple[str, ...]
     timeout: timedelta = timedelta(minutes=1)
+    scope: ProbeScope = ProbeScope.SCALE_SET
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +212,22 @@ class ApprovalGate:
     """A question to a person."""
 
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How often a gate measures, and how much of what it measures passes or stops.
+
+    The limits are what is tolerated: a gate fails at one more. Failed and Inconclusive
+    measurements count over the whole gate, errors in a row.
+    """
+
+    initial_delay: timedelta = timedelta(0)
+    interval: timedelta = timedelta(seconds=10)
+    consecutive_successes: int = 1
+    failure_limit: int = 0
+    inconclusive_limit: int = 0
+    consecutive_error_limit: int = 4
 
 
 GateCheck = ApprovalGate | HttpProbe | CommandProbe
@@ -201,6 +239,18 @@ class Gate:
 
     check: GateCheck
     after_batch: int | None = None
+    counting: Counting = Counting()
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Programs run before the instances of a batch are operated on, and after they are healthy.
+
+    Run at least once: after a crash, again. None means there is none.
+    """
+
+    before_batch: CommandProbe | None = None
+    after_batch: CommandProbe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +284,6 @@ class Plan:
     health: Health = Health()
     failure: Failure = Failure()
     gates: tuple[Gate, ...] = ()
+    hooks: Hooks = Hooks()
     autoscale: Autoscale = Autoscale.IGNORE
+    on_scale: OnScale = OnScale.ABSORB
