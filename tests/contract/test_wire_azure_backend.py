@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.contract.backends import TARGET, in_process, over_https
 from tests.contract.wire_clients import AsyncAnyToken
 from tests.simulator_worlds import GALLERY_IMAGE, JAMMY, KEY, NEW, OLD, small_world
-from vmss_simulator.arm import Settings
-from vmss_simulator.door import Door
 from vmss_simulator.effects import LoseReply, RefuseRequest, ThrottleRequest
 from vmss_simulator.faults import FaultRule
 from vmss_simulator.options import Options
 from vmss_simulator.server import make_door, serving
-from vmss_simulator.transport import SimulatorTransport
 from vmssplan.backends.azure import AzureBackend
 from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.errors import (
@@ -42,46 +39,14 @@ from vmssplan.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from vmss_simulator.world import World
+    from tests.contract.backends import OpenBackend
     from vmssplan.ports import OperationHandle
 
-    OpenBackend = Callable[[World], contextlib.AbstractAsyncContextManager[AzureBackend]]
-
-TARGET = ScaleSetId(KEY.subscription_id, KEY.resource_group, KEY.name)
 NOWHERE = ScaleSetId(KEY.subscription_id, KEY.resource_group, "nope")
 WANTED = ModelFields(image=PlatformImage(**JAMMY, version=NEW), vm_size="Standard_D4s_v5")
-
-
-@contextlib.asynccontextmanager
-async def in_process(world: World, _folder: Path) -> AsyncIterator[AzureBackend]:
-    """Open the backend over the in-process transport."""
-    door = Door(world, Settings(page_size=2))
-    backend = AzureBackend(
-        AsyncAnyToken(),
-        endpoint="https://simulator.invalid",
-        transport=SimulatorTransport(door),
-    )
-    yield backend
-    await backend.aclose()
-
-
-@contextlib.asynccontextmanager
-async def over_https(world: World, folder: Path) -> AsyncIterator[AzureBackend]:
-    """Open the backend over HTTPS, logging in with the secret of the simulator."""
-    with serving(make_door(world, page_size=2), folder=folder) as running:
-        end = running.endpoint
-        backend = AzureBackend.connect_simulator(
-            endpoint=end.endpoint,
-            ca_file=folder / "ca.pem",
-            tenant_id=end.tenant_id,
-            client_id=end.client_id,
-            client_secret=end.client_secret,
-        )
-        yield backend
-        await backend.aclose()
 
 
 @pytest.fixture(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vmss_simulator.world import World
     from vmssplan.model import (
+        AutoscaleSetting,
         ImageReference,
         ModelFields,
         OperationReport,
@@ -136,6 +137,17 @@ class MortalBackend:
         handle = await self._backend.reimage_instances(target, instance_ids)
         self._killer.reach()
         return handle
+
+    async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
+        """Pass on."""
+        self._killer.reach()
+        return await self._backend.autoscale_settings(target)
+
+    async def write_autoscale(self, setting: AutoscaleSetting) -> None:
+        """Pass on."""
+        self._killer.reach()
+        await self._backend.write_autoscale(setting)
+        self._killer.reach()
 
     async def aclose(self) -> None:
         """Pass on."""

@@ -20,6 +20,7 @@ from vmssplan.model import (
     FAILED,
     RUNNING,
     SUCCEEDED,
+    AutoscaleSetting,
     AzureError,
     HealthState,
     ImageReference,
@@ -76,6 +77,7 @@ class FakeService:
     losses: dict[str, list[VmssplanError]] = field(default_factory=lambda: defaultdict(list))
     answers_at_once: bool = False
     pacing: Pacing = field(default_factory=Pacing)
+    autoscale: tuple[AutoscaleSetting, ...] = ()
     requests: list[tuple[datetime, str, tuple[str, ...]]] = field(default_factory=list)
     operations: dict[str, OperationReport] = field(default_factory=dict)
     _agenda: list[tuple[datetime, int, Callable[[ScaleSet], ScaleSet]]] = field(
@@ -143,6 +145,28 @@ class FakeService:
     ) -> OperationHandle | None:
         """Bring them to the model, too."""
         return self._work("reimage", target, tuple(instance_ids))
+
+    async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
+        """Answer the settings it was given."""
+        assert target == self.scale_set.id
+        self._receive("autoscale")
+        return self.autoscale
+
+    async def write_autoscale(self, setting: AutoscaleSetting) -> None:
+        """Change the capacities of the profiles named there."""
+        self._receive("writeAutoscale", tuple(each.name for each in setting.profiles))
+        known = {each.resource_id: each for each in self.autoscale}
+        if setting.resource_id not in known:
+            raise NotFound(f"no autoscale setting {setting.resource_id}")
+        wanted = {each.name: each for each in setting.profiles}
+        there = known[setting.resource_id]
+        changed = tuple(wanted.pop(each.name, each) for each in there.profiles)
+        if wanted:
+            raise NotFound(f"no profile {', '.join(wanted)}")
+        known[setting.resource_id] = replace(there, profiles=changed)
+        self.autoscale = tuple(known.values())
+        if self.losses["writeAutoscale"]:
+            raise self.losses["writeAutoscale"].pop(0)
 
     async def aclose(self) -> None:
         """Nothing to let go of."""

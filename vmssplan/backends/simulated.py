@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from vmss_simulator.commands import WriteAutoscale
 from vmss_simulator.errors import ArmError, ConnectionBroken, ErrorDetail
+from vmss_simulator.values import AutoscaleKey, InstanceView, OperationKind, ScaleSetKey
 from vmss_simulator.values import Instance as WorldInstance
-from vmss_simulator.values import InstanceView, OperationKind, ScaleSetKey
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
 from vmss_simulator.values import ScaleSet as WorldScaleSet
 from vmssplan.backends.arm_documents import (
@@ -23,6 +24,13 @@ from vmssplan.backends.arm_documents import (
     read_image,
     read_model,
     write_model,
+)
+from vmssplan.backends.autoscale_documents import (
+    MAY_NOT_READ,
+    MAY_NOT_WRITE,
+    place_of,
+    read_settings,
+    write_capacities,
 )
 from vmssplan.errors import (
     Conflict,
@@ -55,7 +63,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vmss_simulator.values import Allowance, Operation
+    from vmss_simulator.values import AutoscaleSetting as WorldAutoscaleSetting
     from vmss_simulator.world import World
+    from vmssplan.model import AutoscaleSetting
 
 
 class SimulatedBackend:
@@ -152,6 +162,31 @@ class SimulatedBackend:
         allowance = self._admit_write(OperationKind.REIMAGE, target, instance_ids)
         return self._carry_out(allowance, lambda: self._world.reimage(_key(target), instance_ids))
 
+    async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
+        """List the autoscale settings that scale this set, disabled ones too."""
+        subscription = target.subscription_id
+        with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
+            allowance = self._admit_autoscale(OperationKind.GET_AUTOSCALE, subscription)
+            listed = self._world.seen(allowance).autoscale_settings(subscription)
+            self._deliver(allowance)
+        return read_settings([_autoscale_document(each) for each in listed], target)
+
+    async def write_autoscale(self, setting: AutoscaleSetting) -> None:
+        """Give the profiles named there these capacities, and change nothing else of it."""
+        key = AutoscaleKey(*place_of(setting))
+        with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
+            allowance = self._admit_autoscale(OperationKind.GET_AUTOSCALE, key.subscription_id)
+            found = self._world.seen(allowance).autoscale_setting(key)
+            self._deliver(allowance)
+        patch = write_capacities(_autoscale_document(found), setting)
+        if patch is None:
+            return
+        with _translated(is_read=False, when_forbidden=MAY_NOT_WRITE):
+            allowance = self._admit_autoscale(OperationKind.PUT_AUTOSCALE, key.subscription_id)
+            for _ in range(allowance.deliveries):
+                self._world.perform(WriteAutoscale(key, patch, merge=True))
+            self._deliver(allowance)
+
     async def aclose(self) -> None:
         """Nothing to let go of; whoever opened the world closes it."""
 
@@ -162,6 +197,9 @@ class SimulatedBackend:
         return self._world.admit(
             kind, _key(target), subscription_id=target.subscription_id, instance_ids=instance_ids
         )
+
+    def _admit_autoscale(self, kind: OperationKind, subscription_id: str) -> Allowance:
+        return self._world.admit(kind, None, subscription_id=subscription_id)
 
     def _admit_write(
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
@@ -297,6 +335,10 @@ def _view(raw: WorldInstance) -> dict[str, Any]:
     }
 
 
+def _autoscale_document(setting: WorldAutoscaleSetting) -> dict[str, Any]:
+    return {**setting.body, "id": setting.key.resource_id, "name": setting.key.name}
+
+
 def _azure_error(detail: ErrorDetail) -> AzureError:
     return AzureError(detail.code, detail.message)
 
@@ -315,25 +357,25 @@ def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = Non
 
 
 @contextmanager
-def _translated(*, is_read: bool) -> Iterator[None]:
+def _translated(*, is_read: bool, when_forbidden: str | None = None) -> Iterator[None]:
     """Turn what the world raises into our errors; a read whose fate is unknown did no harm."""
     try:
         yield
     except ArmError as error:
-        raise _refused(error, is_read=is_read) from error
+        raise _refused(error, is_read=is_read, when_forbidden=when_forbidden) from error
     except ConnectionBroken as error:
         kind = ServiceUnavailable if is_read else OutcomeUnknown
         raise kind("ConnectionLost", str(error)) from error
 
 
-def _refused(error: ArmError, *, is_read: bool) -> VmssplanError:
+def _refused(error: ArmError, *, is_read: bool, when_forbidden: str | None) -> VmssplanError:
     """Return our error for an ARM error, by status as the wire doors do.
 
     A write that ends in a server error may have been carried out all the same.
     """
     match error.status:
         case 401 | 403:
-            return NotPermitted(f"{error.code}: {error.message}")
+            return NotPermitted(f"{error.code}: {error.message}", hint=when_forbidden)
         case 404:
             return NotFound(f"{error.code}: {error.message}")
         case 409:

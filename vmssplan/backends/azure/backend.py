@@ -1,4 +1,4 @@
-"""`ports.Backend` over the asynchronous SDK client."""
+"""`ports.Backend` over the asynchronous SDK clients."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.compute.aio import ComputeManagementClient
 
 from vmssplan.backends.arm_documents import read_operation, read_scale_set, write_model
+from vmssplan.backends.autoscale_documents import place_of
 from vmssplan.backends.azure.answers import Heard
 from vmssplan.backends.azure.clouds import CLOUDS
 from vmssplan.backends.azure.failures import translated
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.mgmt.monitor.aio import MonitorManagementClient
+
+    from vmssplan.model import AutoscaleSetting
 
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 120
@@ -58,7 +62,7 @@ _PUBLIC_IMAGE = re.compile(
 
 
 class AzureBackend:
-    """`ports.Backend` over the asynchronous SDK client, one client a subscription.
+    """`ports.Backend` over the asynchronous SDK clients, one of a kind a subscription.
 
     `endpoint` and `scope` say where Azure Resource Manager is; `transport` puts the SDK on
     something else than sockets. The credential is closed with the backend.
@@ -86,6 +90,7 @@ class AzureBackend:
         if transport is not None:
             self._options["transport"] = transport
         self._clients: dict[str, ComputeManagementClient] = {}
+        self._monitors: dict[str, MonitorManagementClient] = {}
         self._subscription_id: str | None = None
 
     @classmethod
@@ -245,10 +250,25 @@ class AzureBackend:
         sets = self._client(target.subscription_id).virtual_machine_scale_sets
         return await _started(sets.begin_reimage, target.resource_group, target.name, body)
 
+    async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
+        """List the autoscale settings that scale this set, disabled ones too."""
+        from vmssplan.backends.azure.autoscale import find_settings  # noqa: PLC0415 - rarely needed
+
+        return await find_settings(self._monitor(target.subscription_id), target)
+
+    async def write_autoscale(self, setting: AutoscaleSetting) -> None:
+        """Give the profiles named there these capacities, and change nothing else of it."""
+        from vmssplan.backends.azure.autoscale import write_setting  # noqa: PLC0415 - rarely needed
+
+        subscription_id, _, _ = place_of(setting)
+        await write_setting(self._monitor(subscription_id), setting)
+
     async def aclose(self) -> None:
         """Close the clients and the credential."""
         for client in self._clients.values():
             await client.close()
+        for monitor in self._monitors.values():
+            await monitor.close()
         await self._credential.close()
 
     def _client(self, subscription_id: str) -> ComputeManagementClient:
@@ -258,6 +278,17 @@ class AzureBackend:
                 self._credential, subscription_id, self._endpoint, **self._options
             )
             self._clients[subscription_id] = client
+        return client
+
+    def _monitor(self, subscription_id: str) -> MonitorManagementClient:
+        client = self._monitors.get(subscription_id)
+        if client is None:
+            from azure.mgmt.monitor.aio import MonitorManagementClient  # noqa: PLC0415 - heavy
+
+            client = MonitorManagementClient(
+                self._credential, subscription_id, self._endpoint, **self._options
+            )
+            self._monitors[subscription_id] = client
         return client
 
     def _latest_client(self) -> ComputeManagementClient:

@@ -33,12 +33,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def translated(*, is_read: bool) -> Iterator[None]:
-    """Turn what azure raises into our errors; a read whose fate is unknown did no harm."""
+def translated(*, is_read: bool, when_forbidden: str | None = None) -> Iterator[None]:
+    """Turn what azure raises into our errors; a read whose fate is unknown did no harm.
+
+    `when_forbidden` is the hint for a permission that is missing.
+    """
     try:
         yield
     except HttpResponseError as error:
-        raise _refused(error, is_read=is_read) from error
+        raise _refused(error, is_read=is_read, when_forbidden=when_forbidden) from error
     except ServiceRequestError as error:
         if isinstance(error.__cause__, aiohttp.ClientSSLError):
             raise UsageInvalid(
@@ -62,7 +65,9 @@ def _was_never_sent(error: ServiceRequestError) -> bool:
     )
 
 
-def _refused(error: HttpResponseError, *, is_read: bool) -> VmssplanError:
+def _refused(
+    error: HttpResponseError, *, is_read: bool, when_forbidden: str | None
+) -> VmssplanError:
     """Return our error for an answer with an error status, by that status."""
     code, message = _code_and_message(error)
     answer: Any = error.response
@@ -72,7 +77,7 @@ def _refused(error: HttpResponseError, *, is_read: bool) -> VmssplanError:
         return NotPermitted(f"{code}: {message}", hint="log in, for example with: az login")
     match error.status_code:
         case 401 | 403:
-            return NotPermitted(f"{code}: {message}")
+            return NotPermitted(f"{code}: {message}", hint=when_forbidden)
         case 404:
             return NotFound(f"{code}: {message}")
         case 409:
