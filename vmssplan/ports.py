@@ -1,4 +1,4 @@
-"""What the executor needs from outside: a service, a clock, a journal, a lock.
+"""What the program needs from outside: a service, a clock, a place for Runs and locks.
 
 One small Protocol per outside thing. Real ones live in `backends` and `stores`; tests pass
 fakes of the same shape. Every way a Backend can fail is an error of `errors`.
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         OperationReport,
         ScaleSet,
     )
+    from vmssplan.rollout import Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +167,80 @@ class Journal(Protocol):
     """The record of one Run: append only, durable when `append` returns."""
 
     def append(self, events: Sequence[Event]) -> None:
-        """Write events, in order; raises StateUnreadable when they cannot be made durable."""
+        """Write events, in order.
+
+        Raises StateUnreadable when they cannot be made durable, LockHeld when another holder has
+        taken the scale set over; then nothing was written.
+        """
+        ...
+
+
+class OpenJournal(Journal, Protocol):
+    """A Journal that a store has opened for one holder."""
+
+    def close(self) -> None:
+        """Let go of it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds a scale set, where, since when, for which Run ("" until that has a name)."""
+    """Who holds a scale set, where, since when, for which Run ("" until that has a name).
+
+    `epoch` counts the holders a set has had, 0 where nobody counts. `lease` is how long the lock
+    outlives a holder that is gone; None when it goes with the process.
+    """
 
     user: str
     host: str
     process_id: int
     since: datetime
     run: str
+    epoch: int = 0
+    lease: timedelta | None = None
+
+    def __str__(self) -> str:
+        """Say who, for a message."""
+        return (
+            f"{self.run or 'a Run about to start'} of {self.user} on {self.host}"
+            f" (process {self.process_id}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
+        )
 
 
-class Locks(Protocol):
-    """One owner per scale set."""
+class StateStore(Protocol):
+    """Where Runs and locks are kept, for one person or for a team.
+
+    Every method raises StateUnreadable, or NotPermitted, for what the place itself refuses, and
+    those that take a Run raise NotFound when there is no such Run.
+    """
+
+    def create_run(self, rollout: Rollout) -> str:
+        """Keep the Rollout under a new Run id, `<plan>-<number>`, and return that."""
+        ...
+
+    def runs(self) -> tuple[str, ...]:
+        """List the Runs, oldest first."""
+        ...
+
+    def rollout(self, run: str) -> Rollout:
+        """Return the Rollout of a Run."""
+        ...
+
+    def events(self, run: str) -> tuple[Event, ...]:
+        """Return what happened in a Run so far."""
+        ...
+
+    def journal(self, run: str) -> OpenJournal:
+        """Open the journal of a Run for appending; only for who holds its scale set."""
+        ...
+
+    def instruct(self, run: str, instruction: Instruction) -> None:
+        """Tell a Run something; the same key again changes nothing."""
+        ...
+
+    def instructions(self, run: str) -> tuple[Instruction, ...]:
+        """Return what a Run was told, oldest first, each key once."""
+        ...
 
     def hold(
         self, target: ScaleSetId, holder: LockHolder
@@ -190,5 +248,16 @@ class Locks(Protocol):
         """Hold the set while the context lasts; raises LockHeld, naming the other holder.
 
         Gives a function that tells others for which Run it is held, once that has a name.
+        """
+        ...
+
+    def holder(self, target: ScaleSetId) -> LockHolder | None:
+        """Return who holds the scale set now; None when nobody does."""
+        ...
+
+    def unlock(self, target: ScaleSetId) -> LockHolder | None:
+        """Take the lock away from a holder that is gone, and return who that was, None if nobody.
+
+        Raises LockHeld when the holder is known to be alive.
         """
         ...

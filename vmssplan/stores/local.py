@@ -2,6 +2,7 @@
 
     .vmssplan/runs/<run>/rollout.json    what was approved
     .vmssplan/runs/<run>/journal.jsonl   what happened, one Event a line, synced to the disk
+    .vmssplan/runs/<run>/instructions/   what others told it, one file each, named by time and key
     .vmssplan/locks/<scale set>.lock     held by the operating system, gone with the process
     .vmssplan/locks/<scale set>.holder   who holds it
 
@@ -11,26 +12,37 @@ crash, is dropped when the journal is opened again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vmssplan import __version__
-from vmssplan.documents import canonical_json, from_document, readable_json, to_document
-from vmssplan.engine import Event
+from vmssplan.documents import from_document, readable_json, to_document
 from vmssplan.errors import DocumentInvalid, LockHeld, NotFound, Problem, StateUnreadable
 from vmssplan.ports import LockHolder
-from vmssplan.rollout import API_VERSION, Rollout, digest, rollout_document
+from vmssplan.stores.formats import (
+    RUN_NAME,
+    has_key_of,
+    instruction_file,
+    instruction_name,
+    journal_lines,
+    lock_name,
+    parse_instructions,
+    parse_journal,
+    parse_rollout,
+    rollout_file,
+    run_number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from vmssplan.engine import Event
+    from vmssplan.engine.instructions import Instruction
     from vmssplan.model import ScaleSetId
+    from vmssplan.rollout import Rollout
 
 OWNER_ONLY = 0o600
 OWNER_FOLDER = 0o700
@@ -48,7 +60,7 @@ class LocalState:
             runs = self.folder / "runs"
             runs.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
             number = 1 + max(
-                (_number(path.name, rollout.plan) for path in runs.iterdir()), default=0
+                (run_number(path.name, rollout.plan) for path in runs.iterdir()), default=0
             )
             while True:
                 run = f"{rollout.plan}-{number}"
@@ -81,6 +93,25 @@ class LocalState:
         """Open the journal of a Run for appending; raises NotFound."""
         return FileJournal(self._run_folder(run) / "journal.jsonl")
 
+    def instruct(self, run: str, instruction: Instruction) -> None:
+        """Put an instruction beside the journal; the same key again changes nothing."""
+        folder = self._run_folder(run) / "instructions"
+        name = instruction_name(instruction)
+        with _reporting(folder):
+            folder.mkdir(mode=OWNER_FOLDER, exist_ok=True)
+            if any(has_key_of(name, path.name) for path in folder.glob("*.json")):
+                return
+            write_private(folder / name, instruction_file(instruction))
+
+    def instructions(self, run: str) -> tuple[Instruction, ...]:
+        """Return what a Run was told, oldest first; raises NotFound, StateUnreadable."""
+        folder = self._run_folder(run) / "instructions"
+        if not folder.is_dir():
+            return ()
+        with _reporting(folder):
+            files = [(str(path), path.read_text("utf-8")) for path in folder.glob("*.json")]
+        return parse_instructions(files)
+
     @contextmanager
     def hold(self, target: ScaleSetId, holder: LockHolder) -> Iterator[Callable[[str], None]]:
         """Hold the scale set while the context lasts; raises LockHeld, naming the holder.
@@ -89,7 +120,7 @@ class LocalState:
         """
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only who applies needs it
 
-        name = _lock_name(target)
+        name = lock_name(target)
         locks = self.folder / "locks"
         with _reporting(locks):
             locks.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
@@ -98,7 +129,7 @@ class LocalState:
                 lock.acquire(timeout=0)
             except Timeout as error:
                 raise LockHeld(
-                    f"{target} is held by {self._holder_text(name)}",
+                    f"{target} is held by {self._said_holder(name) or 'another process'}",
                     hint="wait until it has ended; `vmssplan status` shows how far it is",
                 ) from error
         try:
@@ -116,18 +147,34 @@ class LocalState:
 
     def holder(self, target: ScaleSetId) -> LockHolder | None:
         """Return who holds the scale set now; None when nobody does."""
+        return self._said_holder(lock_name(target)) if self._is_locked(target) else None
+
+    def unlock(self, target: ScaleSetId) -> LockHolder | None:
+        """Find that nobody holds the set; raises LockHeld when somebody does.
+
+        The operating system keeps the lock no longer than its process lives: whoever holds it is
+        alive, and there is nothing to take from anybody else.
+        """
+        if not self._is_locked(target):
+            return None
+        raise LockHeld(
+            f"{target} is held by {self._said_holder(lock_name(target)) or 'another process'},"
+            " which is alive",
+            hint="end that process; its lock goes with it",
+        )
+
+    def _is_locked(self, target: ScaleSetId) -> bool:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - only who asks needs it
 
-        name = _lock_name(target)
-        path = self.folder / "locks" / f"{name}.lock"
+        path = self.folder / "locks" / f"{lock_name(target)}.lock"
         if not path.exists():
-            return None
+            return False
         with _reporting(path):
             try:
                 with FileLock(path, mode=OWNER_ONLY).acquire(timeout=0):
-                    return None
+                    return False
             except Timeout:
-                return self._said_holder(name)
+                return True
 
     def _said_holder(self, name: str) -> LockHolder | None:
         try:
@@ -137,18 +184,9 @@ class LocalState:
             return None
         return holder
 
-    def _holder_text(self, name: str) -> str:
-        holder = self._said_holder(name)
-        if holder is None:
-            return "another process"
-        return (
-            f"{holder.run or 'a Run about to start'} of {holder.user} on {holder.host}"
-            f" (process {holder.process_id}) since {holder.since:%Y-%m-%d %H:%M:%S} UTC"
-        )
-
     def _run_folder(self, run: str) -> Path:
         path = self.folder / "runs" / run
-        if re.fullmatch(r"[\w.-]+", run) is None or not (path / "rollout.json").is_file():
+        if RUN_NAME.fullmatch(run) is None or not (path / "rollout.json").is_file():
             raise NotFound(
                 f"there is no Run {run!r} in {self.folder}",
                 hint="`vmssplan status` lists the Runs",
@@ -167,9 +205,8 @@ class FileJournal:
 
     def append(self, events: Sequence[Event]) -> None:
         """Write events, in order, and sync them; raises StateUnreadable."""
-        text = "".join(canonical_json(to_document(event, Event)) + "\n" for event in events)
         with _reporting(self._path):
-            data = memoryview(text.encode())
+            data = memoryview(b"".join(journal_lines(events)))
             while data:
                 data = data[os.write(self._descriptor, data) :]
             os.fsync(self._descriptor)
@@ -193,45 +230,24 @@ def read_journal(path: Path) -> tuple[Event, ...]:
     """Return the Events of a journal file, without a torn last line; raises StateUnreadable."""
     with _reporting(path):
         data = path.read_bytes() if path.exists() else b""
-    # Only a newline ends a line: a message may hold other characters that end lines of text.
-    *lines, _torn = data.split(b"\n")
-    events = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            events.append(from_document(json.loads(line), Event))
-        except (ValueError, DocumentInvalid) as error:
-            raise StateUnreadable(
-                f"{path}:{number}: not an event of this version: {error}"
-            ) from error
-    return tuple(events)
+    return parse_journal(data, str(path))
 
 
 def save_rollout(rollout: Rollout, path: Path) -> None:
     """Write the Rollout as reviewable JSON, whole or not at all."""
-    document = rollout_document(rollout, tool=f"vmssplan {__version__}")
     with _reporting(path, "choose a place that can be written"):
-        write_private(path, readable_json(document))
+        write_private(path, rollout_file(rollout))
 
 
 def load_rollout(path: Path) -> Rollout:
     """Read a saved Rollout; raises NotFound, or DocumentInvalid when it was changed or is none."""
     try:
-        raw: Any = json.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise NotFound(f"{path}: there is no such file") from error
     except (OSError, ValueError) as error:
         raise DocumentInvalid([Problem(f"not a saved Rollout: {error}", file=str(path))]) from error
-    again = "plan again, with --out"
-    if not isinstance(raw, dict) or raw.get("kind") != "Rollout":
-        raise DocumentInvalid([Problem("not a saved Rollout", file=str(path))], hint=again)
-    if raw.get("apiVersion") != API_VERSION:
-        message = f"expected {API_VERSION}, got {raw.get('apiVersion')!r}"
-        raise DocumentInvalid([Problem(message, "apiVersion", str(path))], hint=again)
-    rollout: Rollout = from_document(raw.get("rollout"), Rollout, file=str(path))
-    if digest(rollout) != raw.get("digest"):
-        message = f"the content has {digest(rollout)}, the file says {raw.get('digest')}"
-        raise DocumentInvalid([Problem(message, "digest", str(path))], hint=again)
-    return rollout
+    return parse_rollout(text, str(path))
 
 
 def write_private(path: Path, text: str) -> None:
@@ -251,15 +267,6 @@ def _reporting(path: Path, hint: str = "choose another place with --state-dir") 
         yield
     except OSError as error:
         raise StateUnreadable(f"{path}: {error.strerror or error}", hint=hint) from error
-
-
-def _lock_name(target: ScaleSetId) -> str:
-    return hashlib.sha256(target.resource_id.casefold().encode()).hexdigest()[:16]
-
-
-def _number(name: str, plan: str) -> int:
-    head, _, tail = name.rpartition("-")
-    return int(tail) if head == plan and tail.isdecimal() else 0
 
 
 def _begun_at(folder: Path) -> tuple[float, str]:
