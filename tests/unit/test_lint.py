@@ -11,10 +11,8 @@ from vmssplan.lint import Finding, Severity, lint_plan, lint_target
 from vmssplan.model import (
     Amount,
     ApprovalGate,
-    Autoscale,
     Availability,
     CommandProbe,
-    Failure,
     Gate,
     Health,
     HealthSource,
@@ -22,7 +20,6 @@ from vmssplan.model import (
     Instance,
     Method,
     ModelFields,
-    OnFailure,
     OrchestrationMode,
     Plan,
     PlatformImage,
@@ -104,9 +101,6 @@ PLAN_CASES = [
         [
             "warning variable-outside-target health.http.url",
             "warning variable-outside-target gates[0].http.url",
-            "warning not-yet-executable health.source",
-            "warning not-yet-executable gates[0]",
-            "warning not-yet-executable gates[1]",
         ],
         id="variables in addresses, not in questions",
     ),
@@ -151,7 +145,6 @@ PLAN_CASES = [
         [
             "error pause-in-sliding-window strategy.pauseTimeBetweenBatches",
             "error gate-in-sliding-window gates[0].after",
-            "warning not-yet-executable gates[0]",
         ],
         id="batches in a window",
     ),
@@ -201,7 +194,6 @@ PLAN_CASES = [
         [
             "error health-probe-missing health.source",
             "warning health-probe-unused health.command",
-            "warning not-yet-executable health.source",
         ],
         id="the wrong probe",
     ),
@@ -212,21 +204,6 @@ PLAN_CASES = [
         ),
         ["warning deadline-too-short health.deadline"],
         id="no instance can pass",
-    ),
-    pytest.param(
-        replace(
-            PLAN,
-            failure=Failure(on_failure=OnFailure.ROLLBACK),
-            gates=(Gate(PROBE), Gate(CommandProbe(("./smoke.sh",)))),
-            autoscale=Autoscale.PIN,
-        ),
-        [
-            "warning not-yet-executable failure.onFailure",
-            "warning not-yet-executable gates[0]",
-            "warning not-yet-executable gates[1]",
-            "warning not-yet-executable autoscale",
-        ],
-        id="what plan shows and apply refuses",
     ),
 ]
 

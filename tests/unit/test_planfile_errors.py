@@ -39,6 +39,56 @@ DURATION = "expected a duration such as PT30S, PT2M or P1DT12H"
 
 AFTER_HEAD = [
     pytest.param(
+        MODEL + "gates: [{after: batch 1, approval: {message: go}, failureLimit: 1}]\n",
+        ["6:65: gates[0].failureLimit: goes only with command or http; an approval is asked once"],
+        id="a person is asked once",
+    ),
+    pytest.param(
+        MODEL + "gates: [{after: batch 1, http: {url: 'https://a'}, consecutiveSucceses: 1}]\n",
+        ["6:52: gates[0].consecutiveSucceses: unknown key (did you mean `consecutiveSuccesses`?)"],
+        id="a misspelt count",
+    ),
+    pytest.param(
+        MODEL + "gates: [{after: batch 1, http: {url: 'https://a'}, consecutiveSuccesses: 0}]\n",
+        ["6:74: gates[0].consecutiveSuccesses: expected at least 1, got the number 0"],
+        id="nothing measured never passes",
+    ),
+    pytest.param(
+        MODEL + "gates: [{after: batch 1, http: {url: 'https://a', scope: instances}}]\n",
+        [
+            (
+                '6:58: gates[0].http.scope: expected scaleSet or instance, got "instances"'
+                " (did you mean `instance`?)"
+            )
+        ],
+        id="a scope that is none",
+    ),
+    pytest.param(
+        MODEL + "health: {source: command, command: {run: [./ok.sh], scope: scaleSet}}\n",
+        [
+            (
+                "6:60: health.command.scope: expected instance:"
+                ' health is always asked of each instance, got "scaleSet"'
+            )
+        ],
+        id="health of the whole set",
+    ),
+    pytest.param(
+        MODEL + "hooks: {}\n",
+        ["6:1: hooks: expected at least one of beforeBatch, afterBatch"],
+        id="hooks without any",
+    ),
+    pytest.param(
+        MODEL + "hooks: {beforeBatch: {run: [./drain.sh], expectStatus: 200}}\n",
+        ["6:42: hooks.beforeBatch.expectStatus: unknown key; expected run, timeout or scope"],
+        id="a hook is a command",
+    ),
+    pytest.param(
+        MODEL + "onScale: ignore\n",
+        ['6:10: onScale: expected absorb or refuse, got "ignore"'],
+        id="new instances cannot be ignored",
+    ),
+    pytest.param(
         MODEL + "strategy: {type: fixedBatch, batchsize: 1}\n",
         ["6:30: strategy.batchsize: unknown key (did you mean `batchSize`?)"],
         id="a misspelt key gives one problem, not a missing key besides",

@@ -18,18 +18,22 @@ from vmssplan.model import (
     Availability,
     CommandProbe,
     CommunityGalleryImage,
+    Counting,
     Failure,
     Gate,
     Health,
     HealthSource,
+    Hooks,
     HttpProbe,
     Method,
     ModelFields,
     OnFailure,
+    OnScale,
     Order,
     OrderKey,
     Plan,
     PlatformImage,
+    ProbeScope,
     ResourceImage,
     ScaleSetId,
     Selector,
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from vmssplan.model import ImageReference
     from vmssplan.planfile import LoadedPlan
 
+EACH = ProbeScope.INSTANCE
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 
 
@@ -107,8 +112,19 @@ failure: {{maxFailedInstances: 2, onFailure: rollback}}
 gates:
   - {{after: batch 1, approval: {{message: "canary looks right?"}}}}
   - {{after: each batch, command: {{run: [./smoke.sh]}}}}
-  - {{after: each batch, http: {{url: "https://example.com/ready"}}}}
+  - after: each batch
+    http: {{url: "http://{{privateIpAddress}}/", scope: instance}}
+    initialDelay: PT1M
+    interval: PT20S
+    consecutiveSuccesses: 3
+    failureLimit: 1
+    inconclusiveLimit: 2
+    consecutiveErrorLimit: 0
+hooks:
+  beforeBatch: {{run: [./drain.sh], timeout: PT5M, scope: instance}}
+  afterBatch: {{run: [./undrain.sh]}}
 autoscale: pin
+onScale: refuse
 """
     )
 
@@ -138,16 +154,31 @@ autoscale: pin
             HealthSource.HTTP,
             timedelta(minutes=1),
             timedelta(days=1, hours=1),
-            HttpProbe("https://example.com/ok", 204, timedelta(seconds=5)),
-            CommandProbe(("./check.sh", "--fast"), timedelta(seconds=20)),
+            HttpProbe("https://example.com/ok", 204, timedelta(seconds=5), EACH),
+            CommandProbe(("./check.sh", "--fast"), timedelta(seconds=20), EACH),
         ),
         failure=Failure(2, OnFailure.ROLLBACK),
         gates=(
             Gate(ApprovalGate("canary looks right?"), after_batch=1),
             Gate(CommandProbe(("./smoke.sh",))),
-            Gate(HttpProbe("https://example.com/ready")),
+            Gate(
+                HttpProbe("http://{privateIpAddress}/", scope=EACH),
+                counting=Counting(
+                    initial_delay=timedelta(minutes=1),
+                    interval=timedelta(seconds=20),
+                    consecutive_successes=3,
+                    failure_limit=1,
+                    inconclusive_limit=2,
+                    consecutive_error_limit=0,
+                ),
+            ),
+        ),
+        hooks=Hooks(
+            CommandProbe(("./drain.sh",), timedelta(minutes=5), EACH),
+            CommandProbe(("./undrain.sh",)),
         ),
         autoscale=Autoscale.PIN,
+        on_scale=OnScale.REFUSE,
     )
 
 
@@ -361,7 +392,7 @@ def test_variables_elsewhere_are_left_alone(tmp_path: Path) -> None:
 
     (loaded,) = load(file, environment={"HOME": "/root"})
 
-    assert loaded.plan.health.command == CommandProbe(("sh", "-c", "echo ${HOME}"))
+    assert loaded.plan.health.command == CommandProbe(("sh", "-c", "echo ${HOME}"), scope=EACH)
 
 
 def test_places(tmp_path: Path) -> None:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 from vmssplan.durations import format_duration
 from vmssplan.lint.finding import Finding, error, warning
+from vmssplan.lint.probe_rules import (
+    gate_in_sliding_window,
+    hook_in_sliding_window,
+    http_addresses,
+    no_time_allowed,
+    placeholder_out_of_place,
+    probe_missing,
+    secret_in_address,
+)
 from vmssplan.model import (
     Amount,
-    Autoscale,
-    Health,
-    HealthSource,
-    HttpProbe,
     Method,
-    OnFailure,
     Plan,
     StrategyType,
     UpgradeMode,
@@ -126,40 +130,6 @@ def _pause_in_sliding_window(plan: Plan) -> Iterator[Finding]:
         )
 
 
-def _gate_in_sliding_window(plan: Plan) -> Iterator[Finding]:
-    if plan.strategy.type is not StrategyType.SLIDING_WINDOW:
-        return
-    for index, _ in enumerate(plan.gates):
-        yield error(
-            "gate-in-sliding-window",
-            f"gates[{index}].after",
-            "a sliding window has no batches to put a gate after",
-            "leave the gate out, or use fixedBatch",
-        )
-
-
-def _probe_missing(plan: Plan) -> Iterator[Finding]:
-    for source, probe in _probes(plan.health):
-        if plan.health.source is source and probe is None:
-            yield error(
-                "health-probe-missing",
-                "health.source",
-                f"the health source is {source}, but there is no health.{source}",
-                f"add health.{source}",
-            )
-        elif plan.health.source is not source and probe is not None:
-            yield warning(
-                "health-probe-unused",
-                f"health.{source}",
-                f"the health source is {plan.health.source}, so this probe is never used",
-                f"leave it out, or set health.source to {source}",
-            )
-
-
-def _probes(health: Health) -> tuple[tuple[HealthSource, object | None], ...]:
-    return ((HealthSource.HTTP, health.http), (HealthSource.COMMAND, health.command))
-
-
 def _deadline_too_short(plan: Plan) -> Iterator[Finding]:
     health = plan.health
     if health.min_healthy_time > health.deadline:
@@ -211,26 +181,7 @@ def _texts(plan: Plan) -> Iterator[tuple[str, str]]:
     # Not the commands: `${...}` there may be meant for a shell the command starts.
     image = image_fields(plan.model.image) if plan.model.image is not None else {}
     yield from ((f"model.image.{key}", text) for key, text in image.items())
-    if plan.health.http is not None:
-        yield "health.http.url", plan.health.http.url
-    for index, gate in enumerate(plan.gates):
-        if isinstance(gate.check, HttpProbe):
-            yield f"gates[{index}].http.url", gate.check.url
-
-
-def _not_yet_executable(plan: Plan) -> Iterator[Finding]:
-    found: list[tuple[str, str, str]] = []
-    if plan.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
-        text = f"health source {plan.health.source}"
-        found.append(("health.source", text, "use auto, applicationHealth or instanceView"))
-    if plan.failure.on_failure is OnFailure.ROLLBACK:
-        found.append(("failure.onFailure", "onFailure rollback", "use freeze"))
-    found += [(f"gates[{i}]", "a gate", "leave it out") for i, _ in enumerate(plan.gates)]
-    if plan.autoscale is not Autoscale.IGNORE:
-        found.append(("autoscale", f"autoscale {plan.autoscale}", "use ignore"))
-    for path, what, fix in found:
-        message = f"{what} is not carried out yet: `plan` shows it, `apply` refuses"
-        yield warning("not-yet-executable", path, message, fix)
+    yield from http_addresses(plan)
 
 
 _RULES: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
@@ -243,8 +194,11 @@ _RULES: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
     _reimage_without_version,
     _impossible_floor,
     _batch_larger_than_floor,
-    _probe_missing,
+    probe_missing,
     _deadline_too_short,
-    _gate_in_sliding_window,
-    _not_yet_executable,
+    gate_in_sliding_window,
+    hook_in_sliding_window,
+    placeholder_out_of_place,
+    secret_in_address,
+    no_time_allowed,
 )

@@ -33,6 +33,7 @@ from vmssplan.model.live import (
     OrchestrationMode,
     ScaleSet,
 )
+from vmssplan.model.placeholders import PLACEHOLDERS, filled, missing_values, placeholders
 from vmssplan.model.plan import (
     Amount,
     ApprovalGate,
@@ -66,6 +67,7 @@ __all__ = [
     "BUSY_STATES",
     "FAILED",
     "LATEST",
+    "PLACEHOLDERS",
     "RUNNING",
     "SUCCEEDED",
     "Amount",
@@ -109,10 +111,13 @@ __all__ = [
     "StrategyType",
     "UpgradeMode",
     "UriImage",
+    "filled",
     "follows_latest",
     "image_fields",
     "image_text",
     "image_version",
+    "missing_values",
     "pinned",
+    "placeholders",
     "same_image",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vmssplan.durations import parse_duration
@@ -12,20 +13,24 @@ from vmssplan.model import (
     Availability,
     CommandProbe,
     CommunityGalleryImage,
+    Counting,
     Failure,
     Gate,
     GateCheck,
     Health,
     HealthSource,
+    Hooks,
     HttpProbe,
     ImageReference,
     Method,
     ModelFields,
     OnFailure,
+    OnScale,
     Order,
     OrderKey,
     Plan,
     PlatformImage,
+    ProbeScope,
     ResourceImage,
     ScaleSetId,
     Selector,
@@ -52,7 +57,8 @@ def plan_of(raw: Mapping[str, Any]) -> Plan:
         health=_health(raw.get("health", {})),
         failure=_failure(raw.get("failure", {})),
         gates=tuple(_gate(gate) for gate in raw.get("gates", ())),
-        **_given(raw, autoscale=("autoscale", Autoscale)),
+        hooks=_hooks(raw.get("hooks", {})),
+        **_given(raw, autoscale=("autoscale", Autoscale), on_scale=("onScale", OnScale)),
     )
 
 
@@ -153,10 +159,18 @@ def _health(raw: Mapping[str, Any]) -> Health:
             source=("source", HealthSource),
             min_healthy_time=("minHealthyTime", parse_duration),
             deadline=("deadline", parse_duration),
-            http=("http", _http),
-            command=("command", _command),
+            http=("http", _http_of_instances),
+            command=("command", _command_of_instances),
         )
     )
+
+
+def _http_of_instances(raw: Mapping[str, Any]) -> HttpProbe:
+    return replace(_http(raw), scope=ProbeScope.INSTANCE)
+
+
+def _command_of_instances(raw: Mapping[str, Any]) -> CommandProbe:
+    return replace(_command(raw), scope=ProbeScope.INSTANCE)
 
 
 def _http(raw: Mapping[str, Any]) -> HttpProbe:
@@ -166,12 +180,26 @@ def _http(raw: Mapping[str, Any]) -> HttpProbe:
             url=("url", str),
             expect_status=("expectStatus", int),
             timeout=("timeout", parse_duration),
+            scope=("scope", ProbeScope),
         )
     )
 
 
 def _command(raw: Mapping[str, Any]) -> CommandProbe:
-    return CommandProbe(**_given(raw, run=("run", tuple), timeout=("timeout", parse_duration)))
+    return CommandProbe(
+        **_given(
+            raw,
+            run=("run", tuple),
+            timeout=("timeout", parse_duration),
+            scope=("scope", ProbeScope),
+        )
+    )
+
+
+def _hooks(raw: Mapping[str, Any]) -> Hooks:
+    return Hooks(
+        **_given(raw, before_batch=("beforeBatch", _command), after_batch=("afterBatch", _command))
+    )
 
 
 def _failure(raw: Mapping[str, Any]) -> Failure:
@@ -186,7 +214,21 @@ def _failure(raw: Mapping[str, Any]) -> Failure:
 
 def _gate(raw: Mapping[str, Any]) -> Gate:
     _, _, number = raw["after"].partition("batch ")
-    return Gate(_gate_check(raw), int(number) if number else None)
+    return Gate(_gate_check(raw), int(number) if number else None, _counting(raw))
+
+
+def _counting(raw: Mapping[str, Any]) -> Counting:
+    return Counting(
+        **_given(
+            raw,
+            initial_delay=("initialDelay", parse_duration),
+            interval=("interval", parse_duration),
+            consecutive_successes=("consecutiveSuccesses", int),
+            failure_limit=("failureLimit", int),
+            inconclusive_limit=("inconclusiveLimit", int),
+            consecutive_error_limit=("consecutiveErrorLimit", int),
+        )
+    )
 
 
 def _gate_check(raw: Mapping[str, Any]) -> GateCheck:

@@ -1,0 +1,139 @@
+"""Rules about what a Plan asks and runs: probes, gates, hooks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.support.values import NEW_IMAGE, TARGET
+from vmssplan.lint import lint_plan
+from vmssplan.model import (
+    Amount,
+    CommandProbe,
+    Counting,
+    Gate,
+    Health,
+    HealthSource,
+    Hooks,
+    HttpProbe,
+    ModelFields,
+    Plan,
+    ProbeScope,
+    Strategy,
+    StrategyType,
+)
+
+PLAN = Plan("web", TARGET, ModelFields(image=NEW_IMAGE))
+PROBE = HttpProbe("https://example.com/ready")
+EACH = ProbeScope.INSTANCE
+SECRETS = (
+    "sig=abc",
+    "a=b&token=abc",
+    "access_token=abc",
+    "code=abc",
+    "x-functions-key=1&api-key=abc",
+    "Password=abc",
+    "a=b;client_secret=abc",
+)
+CASES = [
+    pytest.param(
+        replace(
+            PLAN,
+            strategy=Strategy(StrategyType.SLIDING_WINDOW, (Amount(2),)),
+            hooks=Hooks(CommandProbe(("./drain.sh",)), CommandProbe(("./undrain.sh",))),
+        ),
+        [
+            "error hook-in-sliding-window hooks.beforeBatch",
+            "error hook-in-sliding-window hooks.afterBatch",
+        ],
+        id="hooks in a window",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
+            health=Health(
+                HealthSource.HTTP,
+                http=HttpProbe("http://{privateIpAddress}:8080/{instanceId}", scope=EACH),
+            ),
+            gates=(
+                Gate(HttpProbe("https://{computerName}.example.com/{zone}/{vmId}", scope=EACH)),
+                Gate(HttpProbe("https://example.com/ready?stage=test&since=5m")),
+            ),
+            hooks=Hooks(after_batch=CommandProbe(("./undrain.sh",))),
+        ),
+        [],
+        id="all that an address may name",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
+            gates=(
+                Gate(HttpProbe("https://{host}/{instanceID}", scope=EACH)),
+                Gate(HttpProbe("https://{instanceId}.example.com")),
+                Gate(HttpProbe("https://{}/")),
+                Gate(HttpProbe("https://example.com/ready", scope=EACH)),
+            ),
+        ),
+        [
+            "error unknown-placeholder gates[0].http.url",
+            "error unknown-placeholder gates[0].http.url",
+            "error placeholder-without-instance gates[1].http.url",
+            "error unknown-placeholder gates[2].http.url",
+            "warning same-address-for-all gates[3].http.url",
+        ],
+        id="placeholders out of place",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
+            health=Health(http=HttpProbe("https://me:secret@example.com/")),
+            gates=tuple(Gate(HttpProbe(f"https://example.com/ready?{query}")) for query in SECRETS),
+        ),
+        [
+            "warning health-probe-unused health.http",
+            "error secret-in-address health.http.url",
+            *(
+                f"error secret-in-address gates[{index}].http.url"
+                for index, _ in enumerate(SECRETS)
+            ),
+        ],
+        id="addresses that carry a secret",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
+            gates=(
+                Gate(PROBE, counting=Counting(interval=timedelta(0))),
+                Gate(replace(PROBE, timeout=timedelta(0))),
+                Gate(replace(PROBE, timeout=timedelta(minutes=5))),
+            ),
+            hooks=Hooks(CommandProbe(("./drain.sh",), timedelta(0))),
+        ),
+        [
+            "error timeout-too-short gates[1].http.timeout",
+            "error timeout-too-short hooks.beforeBatch.timeout",
+            "error interval-too-short gates[0].interval",
+        ],
+        id="no time, while a timeout may be longer than the interval",
+    ),
+]
+
+
+@pytest.mark.parametrize(("plan", "expected"), CASES)
+def test_what_is_asked_and_run(plan: Plan, expected: list[str]) -> None:
+    """Each mistake is found at its key, and what is allowed is let alone."""
+    found = lint_plan(plan)
+
+    assert [f"{each.severity} {each.rule} {each.path}" for each in found] == expected
+
+
+def test_a_secret_is_named_and_not_shown() -> None:
+    """The finding says which parameter, and nothing of its value."""
+    probe = HttpProbe("https://example.com/ready?a=b&access_token=hunter2")
+
+    (found,) = lint_plan(replace(PLAN, gates=(Gate(probe),)))
+
+    assert "`access_token`" in found.message
+    assert "hunter2" not in f"{found.message} {found.fix}"
