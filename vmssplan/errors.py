@@ -26,6 +26,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
+from vmssplan.redaction import redacted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
@@ -52,13 +54,16 @@ class ExitCode(IntEnum):
 
 
 class VmssplanError(Exception):
-    """The root; `hint` says what to type or change next, where that is known."""
+    """The root; `hint` says what to type or change next, where that is known.
+
+    Messages repeat what others said, so no error of ours carries a text that was not redacted.
+    """
 
     exit_code: ClassVar[ExitCode] = ExitCode.ERROR
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
+        super().__init__(self.message)
         self.hint = hint
 
 
@@ -82,7 +87,7 @@ class Problem:
         """Render as `file:line:column: key.path: message`."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
         head = ": ".join(part for part in (place, self.path) if part)
-        text = f"{head}: {self.message}" if head else self.message
+        text = redacted(f"{head}: {self.message}" if head else self.message)
         return f"{text} ({self.suggestion})" if self.suggestion else text
 
 
@@ -116,7 +121,7 @@ class RequestRejected(VmssplanError):
     def __init__(self, code: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{code}: {message}", hint=hint)
         self.code = code
-        self.reason = message
+        self.reason = redacted(message)
 
 
 class Refused(VmssplanError):
@@ -145,7 +150,7 @@ class Retryable(VmssplanError):
     def __init__(self, code: str, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-        self.reason = message
+        self.reason = redacted(message)
         self.retry_after = retry_after
 
 

@@ -28,6 +28,7 @@ from vmssplan.model import (
     UriImage,
     image_fields,
 )
+from vmssplan.redaction import address_without_secrets, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -91,7 +92,7 @@ def read_image(storage: Mapping[str, Any]) -> ImageReference | None:
         names = ("publisher", "offer", "sku", "version")
         return PlatformImage(*(str(reference.get(name) or "") for name in names))
     uri = _at(storage, "osDisk", "image").get("uri")
-    return UriImage(uri) if uri else None
+    return UriImage(address_without_secrets(uri)) if uri else None
 
 
 def read_instance(raw: Mapping[str, Any]) -> Instance:
@@ -146,8 +147,9 @@ def read_operation(raw: Mapping[str, Any]) -> OperationReport:
 
 
 def read_error(raw: Mapping[str, Any]) -> AzureError:
-    """Return code and message of an error body's inner object."""
-    return AzureError(str(raw.get("code") or "Unknown"), str(raw.get("message") or ""))
+    """Return code and message of an error body's inner object, without secrets in them."""
+    code, message = str(raw.get("code") or "Unknown"), str(raw.get("message") or "")
+    return AzureError(redacted(code), redacted(message))
 
 
 def write_model(fields: ModelFields) -> Raw:
@@ -200,5 +202,5 @@ def _provisioning_error(statuses: Sequence[Mapping[str, Any]]) -> AzureError | N
         state, _, code = _code(status, "ProvisioningState/").partition("/")
         if state.casefold() == "failed":
             text = status.get("message") or status.get("displayStatus") or ""
-            return AzureError(code or "ProvisioningFailed", str(text))
+            return read_error({"code": code or "ProvisioningFailed", "message": text})
     return None

@@ -21,6 +21,7 @@ from vmss_simulator.values import OperationStatus as WorldOperationStatus
 from vmss_simulator.values import ScaleSet as WorldScaleSet
 from vmssplan.backends.arm_documents import (
     has_application_health,
+    read_error,
     read_image,
     read_model,
     write_model,
@@ -340,7 +341,7 @@ def _autoscale_document(setting: WorldAutoscaleSetting) -> dict[str, Any]:
 
 
 def _azure_error(detail: ErrorDetail) -> AzureError:
-    return AzureError(detail.code, detail.message)
+    return read_error({"code": detail.code, "message": detail.message})
 
 
 def _report(operation: Operation) -> OperationReport:
