@@ -78,14 +78,14 @@ def _converter() -> Converter:
 def _writer(kind: type, converter: Converter) -> Any:
     from cattrs.gen import make_dict_unstructure_fn, override  # noqa: PLC0415 - see above
 
-    renames = {field.name: override(rename=_camel(field.name)) for field in fields(kind)}
+    renames = {field.name: override(rename=document_key(field.name)) for field in fields(kind)}
     return make_dict_unstructure_fn(kind, converter, **renames)  # type: ignore[arg-type]
 
 
 def _reader(kind: type, converter: Converter) -> Any:
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 - see above
 
-    renames = {field.name: override(rename=_camel(field.name)) for field in fields(kind)}
+    renames = {field.name: override(rename=document_key(field.name)) for field in fields(kind)}
     read: Any = make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]
 
     def structure(document: Any, wanted: Any) -> Any:
@@ -154,6 +154,7 @@ def _datetime(value: Any) -> datetime:
     return moment
 
 
-def _camel(name: str) -> str:
+def document_key(name: str) -> str:
+    """Return the key of the field of that name."""
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)

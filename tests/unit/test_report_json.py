@@ -221,6 +221,7 @@ def test_event_of_an_instance() -> None:
     assert event_json(failed, RUN, twelve()) == {
         "@level": "error",
         "@message": "instance 6: FAILED: AllocationFailed: No.",
+        "@module": "vmssplan.ui",
         "@timestamp": "2026-11-02T08:00:00.000Z",
         "type": "instance_state",
         "run": RUN,

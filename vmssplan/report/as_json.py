@@ -1,7 +1,9 @@
 """Rollouts, Runs and Events for machines: documents with camelCase keys, ready to be JSON.
 
-A stream is one Event a line. It has the keys of Terraform's (`@level`, `@message`, `@timestamp`,
-`type`), so that a viewer of those logs shows ours; our keys come beside them.
+A stream is a version line, one line an Event, and the outcome. Each line has the keys of
+Terraform's (`@level`, `@message`, `@module`, `@timestamp`, `type`), so that a viewer of those shows
+ours; our keys come beside them. A type that Terraform knows is used only where it means the same:
+its `apply_start` is one resource's, so a Run has types of its own.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from vmssplan import __version__
 from vmssplan.documents import to_document
 from vmssplan.engine import Event, Phase
 from vmssplan.engine import events as ev
+from vmssplan.errors import ExitCode
 from vmssplan.report.happening import Weight, happening
-from vmssplan.report.run import Recap
+from vmssplan.report.run import Recap, headline
 from vmssplan.report.status import state_word
 from vmssplan.rollout import digest, rollout_document
 
@@ -29,15 +32,16 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 TOOL = f"vmssplan {__version__}"
+MODULE = "vmssplan.ui"
 STREAM_VERSION = "1.0"
-_LEVELS = {
+LEVELS = {
     Weight.DETAIL: "debug",
     Weight.INFO: "info",
     Weight.WARNING: "warn",
     Weight.ERROR: "error",
 }
-_TYPES: dict[type, str] = {
-    ev.RunStarted: "apply_start",
+EVENT_TYPES: dict[type, str] = {
+    ev.RunStarted: "run_start",
     ev.RunResumed: "resumed",
     ev.StepStarted: "step_start",
     ev.StepCompleted: "step_complete",
@@ -58,7 +62,7 @@ _TYPES: dict[type, str] = {
     ev.FloorReached: "budget",
     ev.CancelRequested: "cancelling",
     ev.RunHalted: "halted",
-    ev.RunCompleted: "apply_complete",
+    ev.RunCompleted: "run_complete",
 }
 
 
@@ -91,24 +95,28 @@ def outcome_json(rollout: Rollout, state: RunState, run: str) -> Document:
 def version_json(at: datetime) -> Document:
     """Return the first line of a stream: who writes it, in which version of the format."""
     return {
-        "@level": "info",
-        "@message": TOOL,
-        "@timestamp": _timestamp(at),
-        "type": "version",
+        **_head("info", TOOL, at, "version"),
+        "vmssplan": __version__,
         "ui": STREAM_VERSION,
+    }
+
+
+def outcome_line_json(rollout: Rollout, state: RunState, run: str, at: datetime) -> Document:
+    """Return the last line of a stream: how the Run ended, for now."""
+    outcome = state.outcome
+    level = "info" if outcome and outcome.exit_code is ExitCode.SUCCESS else "error"
+    return {
+        **_head(level, headline(rollout, state), at, "outcome"),
+        **outcome_json(rollout, state, run),
     }
 
 
 def event_json(event: Event, run: str, rollout: Rollout) -> Document:
     """Return one line of the stream; every Event has one, also those no text log shows."""
     told = happening(event, rollout)
+    message = told.text if told.instance is None else f"instance {told.instance}: {told.text}"
     document: Document = {
-        "@level": _LEVELS[told.weight],
-        "@message": told.text
-        if told.instance is None
-        else f"instance {told.instance}: {told.text}",
-        "@timestamp": _timestamp(event.at),
-        "type": _TYPES[type(event)],
+        **_head(LEVELS[told.weight], message, event.at, EVENT_TYPES[type(event)]),
         "run": run,
         "plan": rollout.plan,
         "scaleSet": rollout.target.resource_id,
@@ -118,6 +126,17 @@ def event_json(event: Event, run: str, rollout: Rollout) -> Document:
     places = {"step": told.step, "batch": told.batch, "instance": told.instance}
     document.update({name: value for name, value in places.items() if value is not None})
     return document
+
+
+def _head(level: str, message: str, at: datetime, line_type: str) -> Document:
+    """Return the keys that every line of the stream has."""
+    return {
+        "@level": level,
+        "@message": message,
+        "@module": MODULE,
+        "@timestamp": _timestamp(at),
+        "type": line_type,
+    }
 
 
 def _run_document(record: RunRecord) -> Document:
