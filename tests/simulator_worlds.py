@@ -59,7 +59,15 @@ def model(capacity: int = 3, version: str = OLD, **properties: Any) -> dict[str,
                 },
                 "networkProfile": {
                     "networkInterfaceConfigurations": [
-                        {"name": "nic", "properties": {"primary": True, "ipConfigurations": []}}
+                        {
+                            "name": "nic",
+                            "properties": {
+                                "primary": True,
+                                "ipConfigurations": [
+                                    {"name": "ip", "properties": {"primary": True}}
+                                ],
+                            },
+                        }
                     ]
                 },
                 "extensionProfile": {

@@ -6,7 +6,7 @@ fakes of the same shape. Every way a Backend can fail is an error of `errors`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -108,6 +108,14 @@ class Backend(Protocol):
         """Give the profiles named there these capacities, and change nothing else of it."""
         ...
 
+    async def addresses(self, target: ScaleSetId) -> Mapping[str, str]:
+        """Return the private address of each instance's primary interface, by instance id.
+
+        Empty for a Flexible set: the interfaces of its machines are resources of their own, which
+        no list of the set has.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Let go of connections and files."""
         ...
@@ -169,8 +177,8 @@ class Journal(Protocol):
     def append(self, events: Sequence[Event]) -> None:
         """Write events, in order.
 
-        Raises StateUnreadable when they cannot be made durable, LockHeld when another holder has
-        taken the scale set over; then nothing was written.
+        Raises StateUnreadable when they cannot be made durable, and LockHeld when the scale set
+        is no longer this process's to touch.
         """
         ...
 

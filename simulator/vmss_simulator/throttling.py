@@ -112,6 +112,7 @@ POLICIES: dict[OperationKind, tuple[Bucket, ...]] = {
     OperationKind.POWER_OFF_INSTANCE: _VM_DELETE,
     OperationKind.DEALLOCATE_INSTANCE: _VM_DELETE,
     # Another provider's, not under these limits.
+    OperationKind.LIST_NETWORK_INTERFACES: (),
     OperationKind.GET_AUTOSCALE: (),
     OperationKind.PUT_AUTOSCALE: (),
     OperationKind.DELETE_AUTOSCALE: (),

@@ -116,6 +116,7 @@ class OperationKind(StrEnum):
     GET_INSTANCE_EXTENSION = "getInstanceExtension"
     PUT_INSTANCE_EXTENSION = "putInstanceExtension"
     DELETE_INSTANCE_EXTENSION = "deleteInstanceExtension"
+    LIST_NETWORK_INTERFACES = "listNetworkInterfaces"
     GET_AUTOSCALE = "getAutoscale"
     PUT_AUTOSCALE = "putAutoscale"
     DELETE_AUTOSCALE = "deleteAutoscale"

@@ -16,7 +16,7 @@ VERSION = "virtualMachineProfile.storageProfile.imageReference.version"
 
 
 def test_reading(az: Az) -> None:
-    """`list`, `show`, `list-instances` and `get-instance-view` tell of a set."""
+    """`list`, `show`, `list-instances`, `get-instance-view` and `nic list` tell of a set."""
     assert "api" in az("vmss", "list", "--query", "[].name")
     assert az("vmss", "list", "--resource-group", GROUP.upper(), "--query", "[].tags.team") == [
         "api"
@@ -34,6 +34,9 @@ def test_reading(az: Az) -> None:
     assert one["vmHealth"]["status"]["code"] == "HealthState/healthy"
     every = az("vmss", "get-instance-view", *at, "--instance-id", "*")
     assert [each["vmHealth"]["status"]["code"] for each in every] == ["HealthState/healthy"] * 2
+    address = "[].ipConfigurations[0].privateIPAddress"
+    nics = ("vmss", "nic", "list", "--resource-group", GROUP, "--vmss-name")
+    assert az(*nics, "api", "--query", address) == ["10.0.0.4", "10.0.0.5"]
     refused = az.refused("vmss", "show", "--resource-group", GROUP, "--name", "nowhere")
     assert (refused.code, "(ResourceNotFound)" in refused.text) == (3, True)
 

@@ -12,6 +12,7 @@ from vmss_simulator.door import Door
 from vmss_simulator.server import make_door, serving
 from vmss_simulator.transport import SimulatorTransport
 from vmssplan.backends.azure import AzureBackend
+from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.model import ScaleSetId
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmss_simulator.world import World
+    from vmssplan.ports import Backend
 
+    OpenDoor = Callable[[World], contextlib.AbstractAsyncContextManager[Backend]]
     OpenBackend = Callable[[World], contextlib.AbstractAsyncContextManager[AzureBackend]]
 
 TARGET = ScaleSetId(KEY.subscription_id, KEY.resource_group, KEY.name)
@@ -34,8 +37,10 @@ async def in_process(world: World, _folder: Path) -> AsyncIterator[AzureBackend]
         endpoint="https://simulator.invalid",
         transport=SimulatorTransport(door),
     )
-    yield backend
-    await backend.aclose()
+    try:
+        yield backend
+    finally:
+        await backend.aclose()
 
 
 @contextlib.asynccontextmanager
@@ -50,5 +55,29 @@ async def over_https(world: World, folder: Path) -> AsyncIterator[AzureBackend]:
             client_id=end.client_id,
             client_secret=end.client_secret,
         )
-        yield backend
-        await backend.aclose()
+        try:
+            yield backend
+        finally:
+            await backend.aclose()
+
+
+class Direct:
+    """The direct door as a context, as the wire doors are."""
+
+    def __init__(self, world: World) -> None:
+        self._backend = SimulatedBackend(world)
+
+    async def __aenter__(self) -> Backend:
+        return self._backend
+
+    async def __aexit__(self, *_details: object) -> None:
+        await self._backend.aclose()
+
+
+def every_door(folder: Path) -> dict[str, OpenDoor]:
+    """Return how to open a backend on a world, by the name of the door."""
+    return {
+        "direct": Direct,
+        "in-process": lambda world: in_process(world, folder),
+        "https": lambda world: over_https(world, folder),
+    }

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.backends import TARGET, in_process, over_https
+from tests.contract.backends import TARGET, every_door
 from tests.simulator_worlds import KEY, SUBSCRIPTION, small_world
 from vmss_simulator.commands import DeleteAutoscale, WriteAutoscale
 from vmss_simulator.effects import LoseReply, LoseRequest, RefuseRequest, ThrottleRequest
 from vmss_simulator.faults import FaultRule
 from vmss_simulator.values import AutoscaleKey, ScaleSetKey
-from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.errors import (
     Conflict,
     NotFound,
@@ -27,15 +26,11 @@ from vmssplan.errors import (
 from vmssplan.model import AutoscaleProfile, AutoscaleSetting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+    from tests.contract.backends import OpenDoor
     from vmss_simulator.effects import RequestEffect
     from vmss_simulator.world import World
-    from vmssplan.ports import Backend
-
-    OpenDoor = Callable[[World], AbstractAsyncContextManager[Backend]]
 
 ELSEWHERE = AutoscaleKey(SUBSCRIPTION, "monitoring", "web-autoscale")
 NIGHT = {
@@ -96,28 +91,10 @@ def scaled_world(*faults: FaultRule, **properties: Any) -> World:
     return world
 
 
-class Direct:
-    """The direct door as a context, as the wire doors are."""
-
-    def __init__(self, world: World) -> None:
-        self._backend = SimulatedBackend(world)
-
-    async def __aenter__(self) -> Backend:
-        return self._backend
-
-    async def __aexit__(self, *_details: object) -> None:
-        await self._backend.aclose()
-
-
 @pytest.fixture(params=["direct", "in-process", "https"])
 def open_door(request: pytest.FixtureRequest, tmp_path: Path) -> OpenDoor:
     """Return how to open the backend on a world, one door after the other."""
-    doors: dict[str, OpenDoor] = {
-        "direct": Direct,
-        "in-process": lambda world: in_process(world, tmp_path),
-        "https": lambda world: over_https(world, tmp_path),
-    }
-    return doors[request.param]
+    return every_door(tmp_path)[request.param]
 
 
 async def test_a_setting_is_found_by_what_it_scales(open_door: OpenDoor) -> None:

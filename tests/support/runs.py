@@ -16,7 +16,7 @@ from vmssplan.executor import Executor
 from vmssplan.rollout import Rollout, compute_rollout, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from vmss_simulator.world import World
@@ -148,6 +148,10 @@ class MortalBackend:
         self._killer.reach()
         await self._backend.write_autoscale(setting)
         self._killer.reach()
+
+    async def addresses(self, target: ScaleSetId) -> Mapping[str, str]:
+        """Pass on."""
+        return await self._backend.addresses(target)
 
     async def aclose(self) -> None:
         """Pass on."""

@@ -34,7 +34,7 @@ from vmssplan.model import (
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class FakeClock:
@@ -167,6 +167,13 @@ class FakeService:
         self.autoscale = tuple(known.values())
         if self.losses["writeAutoscale"]:
             raise self.losses["writeAutoscale"].pop(0)
+
+    async def addresses(self, target: ScaleSetId) -> Mapping[str, str]:
+        """Answer an address made of the number of each instance."""
+        assert target == self.scale_set.id
+        self._receive("addresses")
+        numbers = (one.instance_id for one in self.scale_set.instances)
+        return {number: f"10.0.0.{4 + int(number)}" for number in numbers if number.isdecimal()}
 
     async def aclose(self) -> None:
         """Nothing to let go of."""

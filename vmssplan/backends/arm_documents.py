@@ -7,6 +7,7 @@ azure-mgmt-compute 39. Pure; imports nothing of Azure's.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from vmssplan.model import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 Raw = dict[str, Any]
 
+_MACHINE_ID = re.compile(r"/virtualMachines/([^/]+)/networkInterfaces/", re.IGNORECASE)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 
 
@@ -120,7 +122,26 @@ def read_instance(raw: Mapping[str, Any]) -> Instance:
         protected_from_scale_set_actions=bool(protection.get("protectFromScaleSetActions")),
         protected_from_scale_in=bool(protection.get("protectFromScaleIn")),
         error=_provisioning_error(statuses),
+        computer_name=_at(properties, "osProfile").get("computerName"),
     )
+
+
+def read_addresses(interfaces: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return the primary address of each machine's primary interface, by instance id.
+
+    From the list of a scale set's network interfaces; what has no address yet is left out.
+    """
+    found = {}
+    for interface in interfaces:
+        properties = _at(interface, "properties")
+        machine = _MACHINE_ID.search(str(interface.get("id") or ""))
+        addresses = [_at(each, "properties") for each in properties.get("ipConfigurations") or []]
+        # A lone interface, or configuration of one, need not say that it is the primary one.
+        named = [each for each in addresses if each.get("primary")] or addresses[:1]
+        address = named[0].get("privateIPAddress") if named else None
+        if machine is not None and address and properties.get("primary") is not False:
+            found[machine[1]] = str(address)
+    return found
 
 
 def read_operation(raw: Mapping[str, Any]) -> OperationReport:

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from vmss_simulator.arm.machines import computer_name
 from vmss_simulator.commands import WriteAutoscale
 from vmss_simulator.errors import ArmError, ConnectionBroken, ErrorDetail
+from vmss_simulator.network import network_interfaces, private_addresses
 from vmss_simulator.values import AutoscaleKey, InstanceView, OperationKind, ScaleSetKey
 from vmss_simulator.values import Instance as WorldInstance
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
@@ -63,6 +65,7 @@ from vmssplan.ports import OperationHandle, Pacing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from vmss_simulator.network import NetworkInterface
     from vmss_simulator.values import Allowance, Operation
     from vmss_simulator.values import AutoscaleSetting as WorldAutoscaleSetting
     from vmss_simulator.world import World
@@ -188,6 +191,24 @@ class SimulatedBackend:
                 self._world.perform(WriteAutoscale(key, patch, merge=True))
             self._deliver(allowance)
 
+    async def addresses(self, target: ScaleSetId) -> Mapping[str, str]:
+        """Return the private address of each instance's primary interface, by instance id."""
+        key = _key(target)
+        found: list[NetworkInterface] = []
+        try:
+            with _translated(is_read=True):
+                is_last_page = False
+                while not is_last_page:
+                    allowance = self._admit(OperationKind.LIST_NETWORK_INTERFACES, target)
+                    seen = self._world.seen(allowance)
+                    interfaces = network_interfaces(seen.scale_set(key))
+                    self._deliver(allowance)
+                    found += interfaces[len(found) :][: seen.options.instance_page_size]
+                    is_last_page = len(found) >= len(interfaces)
+        except NotFound:
+            return {}
+        return private_addresses(found)
+
     async def aclose(self) -> None:
         """Nothing to let go of; whoever opened the world closes it."""
 
@@ -251,7 +272,7 @@ class SimulatedBackend:
         before = self._read.get(raw.vm_id)
         if before is not None and before[0] is raw and before[1] is scale_set.body:
             return before[2]
-        read = _instance(raw, is_latest=self._world.latest_model_applied(scale_set, raw))
+        read = _instance(scale_set, raw, is_latest=self._world.latest_model_applied(scale_set, raw))
         self._read[raw.vm_id] = (raw, scale_set.body, read)
         return read
 
@@ -303,7 +324,7 @@ def _list_order(raw: WorldInstance) -> tuple[int, int, str]:
     return (1, 0, raw.instance_id)
 
 
-def _instance(raw: WorldInstance, *, is_latest: bool) -> Instance:
+def _instance(scale_set: WorldScaleSet, raw: WorldInstance, *, is_latest: bool) -> Instance:
     storage: dict[str, Any] = {"imageReference": raw.image_reference}
     if "uri" in raw.image_reference:
         storage = {"osDisk": {"image": raw.image_reference}}
@@ -318,6 +339,7 @@ def _instance(raw: WorldInstance, *, is_latest: bool) -> Instance:
         zone=raw.zone,
         protected_from_scale_set_actions=raw.protection.from_scale_set_actions,
         protected_from_scale_in=raw.protection.from_scale_in,
+        computer_name=computer_name(scale_set, raw),
         **_view(raw),
     )
 

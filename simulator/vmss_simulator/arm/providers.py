@@ -44,6 +44,7 @@ _COMPUTE_VERSIONS = (
 _COMPUTE_TYPES = (
     "virtualMachineScaleSets",
     "virtualMachineScaleSets/extensions",
+    "virtualMachineScaleSets/networkInterfaces",
     "virtualMachineScaleSets/virtualMachines",
     "virtualMachineScaleSets/virtualMachines/extensions",
     "locations",

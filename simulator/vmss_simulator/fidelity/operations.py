@@ -32,6 +32,7 @@ _REIMAGE = "azure-cli recording test_vmss_reimage"
 _EVICTION = "azure-cli recording test_vmss_simulate_eviction"
 _RESOURCES = "azure-rest-api-specs, Microsoft.Resources"
 _INSIGHTS = "azure-rest-api-specs, Microsoft.Insights autoscale; azure-mgmt-monitor"
+_NETWORK = "azure-rest-api-specs, Microsoft.Network vmssNetworkInterface 2018-10-01"
 _CLI = "azure-cli 2.91, as it reads the answer"
 _MSAL = "msal and azure-identity, as they read the answer"
 _UNSUPPORTED = "answered as not supported: there is no guest"
@@ -132,6 +133,14 @@ _ROLLING_UPGRADES = (
     _spec("POST {vm}/approveRollingUpgrade", "202 only"),
     _spec("GET {vmss}/osUpgradeHistory", "endTime as in the client library, not completedTime"),
 )
+_NETWORK_INTERFACES = (
+    operation(
+        "GET {vmss}/networkInterfaces",
+        Level.SPEC,
+        _NETWORK,
+        "404 for a Flexible set, as users report (azure-cli#27341); addresses from the number",
+    ),
+)
 _IMAGES = (
     _spec(
         "GET {sub}{compute}/locations/{location}/publishers/{publisher}/artifacttypes/vmimage"
@@ -209,6 +218,7 @@ OPERATIONS: tuple[Entry, ...] = (
     *_SETS,
     *_INSTANCES,
     *_EXTENSIONS,
+    *_NETWORK_INTERFACES,
     *_ROLLING_UPGRADES,
     *_IMAGES,
     *_AUTOSCALE,

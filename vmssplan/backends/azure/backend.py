@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute.aio import ComputeManagementClient
 
-from vmssplan.backends.arm_documents import read_operation, read_scale_set, write_model
+from vmssplan.backends.arm_documents import (
+    read_addresses,
+    read_operation,
+    read_scale_set,
+    write_model,
+)
 from vmssplan.backends.autoscale_documents import place_of
 from vmssplan.backends.azure.answers import Heard
 from vmssplan.backends.azure.clouds import CLOUDS
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
         AsyncIterable,
         Awaitable,
         Callable,
+        Mapping,
         Sequence,
     )
     from pathlib import Path
@@ -49,6 +55,11 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 120
 _ACCEPTED = 202
+_INTERFACES_VERSION = "2018-10-01"
+_MAY_NOT_SEE_ADDRESSES = (
+    "probes of every instance need the permission"
+    " Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read"
+)
 _ROLLING = frozenset({"rollingforward", "rollingback"})
 _GALLERY_IMAGE = re.compile(
     r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers"
@@ -262,6 +273,30 @@ class AzureBackend:
 
         subscription_id, _, _ = place_of(setting)
         await write_setting(self._monitor(subscription_id), setting)
+
+    async def addresses(self, target: ScaleSetId) -> Mapping[str, str]:
+        """Return the private address of each instance's primary interface, by instance id.
+
+        Empty for a Flexible set: the network provider, which answers below the set's own path,
+        knows Uniform sets only (azure-cli#27341).
+        """
+        address = f"{quote(target.resource_id)}/networkInterfaces"
+        request = HttpRequest("GET", address, params={"api-version": _INTERFACES_VERSION})
+        client = self._client(target.subscription_id)
+        listed: list[dict[str, Any]] = []
+        try:
+            with translated(is_read=True, when_forbidden=_MAY_NOT_SEE_ADDRESSES):
+                while True:
+                    response = await client.send_request(request)
+                    response.raise_for_status()
+                    page = response.json()
+                    listed += page.get("value") or []
+                    if not page.get("nextLink"):
+                        break
+                    request = HttpRequest("GET", page["nextLink"])
+        except NotFound:
+            return {}
+        return read_addresses(listed)
 
     async def aclose(self) -> None:
         """Close the clients and the credential."""
