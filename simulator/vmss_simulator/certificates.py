@@ -6,13 +6,14 @@ key never leaves the process; its certificate is written for clients to trust.
 
 from __future__ import annotations
 
-import os
 import socket
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
 import trustme
+
+from vmss_simulator.private_files import make_private_folder, write_private
 
 _NAMES = ("127.0.0.1", "localhost", "::1")
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
@@ -40,14 +41,12 @@ def make_identity(folder: Path, names: tuple[str, ...] = _NAMES) -> ServerIdenti
 
     The folder is made if need be. The server's own key stays in memory.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     authority = trustme.CA(organization_name="vmss-simulator")
     certificate = authority.issue_cert(*names, common_name="localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate.configure_cert(context)
     ca_file = folder / "ca.pem"
-    beside = folder / f"ca.pem.{os.getpid()}"
-    beside.write_bytes(authority.cert_pem.bytes())
-    beside.replace(ca_file)
+    write_private(ca_file, authority.cert_pem.bytes().decode())
     return ServerIdentity(context, ca_file)

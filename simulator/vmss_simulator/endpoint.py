@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from vmss_simulator.private_files import write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,12 +44,3 @@ class Endpoint:
 def write_ready_file(path: Path, endpoint: Endpoint) -> None:
     """Write the ready file in one piece, readable by its owner only."""
     write_private(path, json.dumps(endpoint.document(), indent=2) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file in one piece, readable by its owner only; OSError when it cannot be."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
-    beside.replace(path)

@@ -18,6 +18,12 @@ from filelock import FileLock, Timeout
 from vmss_simulator.codec import Undecodable, decode
 from vmss_simulator.commands import Command
 from vmss_simulator.errors import ArmError, ConnectionBroken
+from vmss_simulator.private_files import (
+    OWNER_ONLY,
+    append_private,
+    make_private_folder,
+    write_private,
+)
 from vmss_simulator.scenario import parse_scenario
 from vmss_simulator.scenario_build import build_fault
 from vmss_simulator.values import OperationKind, ScaleSetKey
@@ -62,7 +68,7 @@ class RecordedWorld:
         close it. ScenarioError for a bad scenario, RecordingError when it is in use or damaged.
         """
         scenario = parse_scenario(scenario_text, scenario_path)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock = _locked(folder, wait)
         try:
             world = scenario.world()
@@ -70,11 +76,11 @@ class RecordedWorld:
             header = _header(scenario_text)
             stale = _stale(path, header, scenario_path)
             if stale is not None or not path.exists():
-                (folder / _SCENARIO).write_text(scenario_text, encoding="utf-8")
+                write_private(folder / _SCENARIO, scenario_text)
                 _start_afresh(path, header)
             else:
                 _replay(world, _commands(path, mend=True))
-            return cls(world, stale, path.open("a", encoding="utf-8", newline="\n"), lock)
+            return cls(world, stale, append_private(path), lock)
         except BaseException:
             lock.release()
             raise
@@ -128,7 +134,7 @@ def reset_world(folder: Path) -> bool:
 
 
 def _locked(folder: Path, wait: float) -> FileLock:
-    lock = FileLock(folder / _LOCK)
+    lock = FileLock(folder / _LOCK, mode=OWNER_ONLY)
     try:
         lock.acquire(timeout=wait)
     except Timeout as error:
@@ -145,7 +151,7 @@ def _stale(path: Path, header: dict[str, Any], scenario_path: str) -> str | None
     """Return why the recording cannot be used, None when it can or there is none."""
     if not path.exists():
         return None
-    with path.open(encoding="utf-8") as lines, suppress(ValueError):
+    with path.open(encoding="utf-8") as lines, suppress(ValueError, RecursionError):
         written = json.loads(lines.readline())
         if written == header:
             return None
@@ -155,9 +161,7 @@ def _stale(path: Path, header: dict[str, Any], scenario_path: str) -> str | None
 
 
 def _start_afresh(path: Path, header: dict[str, Any]) -> None:
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(header) + "\n", encoding="utf-8", newline="\n")
-    fresh.replace(path)
+    write_private(path, json.dumps(header) + "\n")
 
 
 def _commands(path: Path, *, mend: bool) -> list[dict[str, Any]]:
@@ -170,7 +174,7 @@ def _commands(path: Path, *, mend: bool) -> list[dict[str, Any]]:
     for number, line in enumerate(whole.split(b"\n")[1:], start=2):
         try:
             commands.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             message = f"{path}:{number}: not a recorded command; reset the simulated world"
             raise RecordingError(message) from error
     return commands

@@ -26,8 +26,9 @@ from vmss_simulator.arm import Settings
 from vmss_simulator.arm.settings import SUBSCRIPTION_ID, TokenPolicy
 from vmss_simulator.certificates import certified_names, make_identity
 from vmss_simulator.door import Door
-from vmss_simulator.endpoint import Endpoint, write_private, write_ready_file
+from vmss_simulator.endpoint import Endpoint, write_ready_file
 from vmss_simulator.environment import shell_script
+from vmss_simulator.private_files import make_private_folder, write_private
 from vmss_simulator.web import ABORT, Changes, create_app
 
 if TYPE_CHECKING:
@@ -287,7 +288,7 @@ def serve(
 
 
 def _write_env_file(path: Path, endpoint: Endpoint, aliases: Mapping[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private_folder(path.parent)
     config = str(path.resolve().parent / "azure")
     write_private(
         path, shell_script(endpoint, path=str(path), config_folder=config, aliases=aliases)

@@ -255,7 +255,8 @@ def export(
         raise DocumentInvalid([Problem(line) for line in str(error).splitlines()]) from error
     except RecordingError as error:
         raise UsageInvalid(str(error), hint="vmssplan simulator reset") from error
-    _put(yaml_text(world_document(world.snapshot())), out)
+    # A world holds whatever was written to it, passwords too.
+    _put(yaml_text(world_document(world.snapshot())), out, is_private=True)
     return ExitCode.SUCCESS
 
 
@@ -277,11 +278,16 @@ def fidelity(
     return ExitCode.SUCCESS
 
 
-def _put(text: str, out: Path | None) -> None:
+def _put(text: str, out: Path | None, *, is_private: bool = False) -> None:
+    from vmss_simulator.private_files import write_private
+
     if out is None:
         typer.echo(text, nl=False)
         return
     try:
-        out.write_text(text, encoding="utf-8", newline="\n")
+        if is_private:
+            write_private(out, text)
+        else:
+            out.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise UsageInvalid(f"{out}: cannot be written: {error.strerror or error}") from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from vmssplan import __version__
+from vmssplan.bounded_json import parse_json
 from vmssplan.documents import canonical_json, from_document, readable_json, to_document
 from vmssplan.engine import Event
 from vmssplan.engine.instructions import Instruction
@@ -33,7 +33,7 @@ def rollout_file(rollout: Rollout) -> str:
 def parse_rollout(text: str, where: str) -> Rollout:
     """Read a saved Rollout; raises DocumentInvalid when it was changed or is none."""
     try:
-        raw: Any = json.loads(text)
+        raw: Any = parse_json(text)
     except ValueError as error:
         raise DocumentInvalid([Problem(f"not a saved Rollout: {error}", file=where)]) from error
     if not isinstance(raw, dict) or raw.get("kind") != "Rollout":
@@ -60,7 +60,7 @@ def parse_journal(data: bytes, where: str) -> tuple[Event, ...]:
     events = []
     for number, line in enumerate(lines, start=1):
         try:
-            events.append(from_document(json.loads(line), Event))
+            events.append(from_document(parse_json(line), Event))
         except (ValueError, DocumentInvalid) as error:
             raise StateUnreadable(
                 f"{where}:{number}: not an event of this version: {error}"
@@ -91,7 +91,7 @@ def parse_instructions(files: Iterable[tuple[str, str]]) -> tuple[Instruction, .
     first_of_key: dict[str, Instruction] = {}
     for name, text in sorted(files):
         try:
-            instruction = from_document(json.loads(text), Instruction, file=name)
+            instruction = from_document(parse_json(text), Instruction, file=name)
         except (ValueError, DocumentInvalid) as error:
             raise StateUnreadable(f"{name}: not an instruction of this version: {error}") from error
         first_of_key.setdefault(instruction.key, instruction)

@@ -12,15 +12,22 @@ crash, is dropped when the journal is opened again.
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmssplan.bounded_json import LONGEST, parse_json
 from vmssplan.documents import from_document, readable_json, to_document
 from vmssplan.errors import DocumentInvalid, LockHeld, NotFound, Problem, StateUnreadable
 from vmssplan.ports import LockHolder
+from vmssplan.stores.files import (
+    OWNER_FOLDER,
+    OWNER_ONLY,
+    make_private_folder,
+    read_bounded,
+    write_private,
+)
 from vmssplan.stores.formats import (
     RUN_NAME,
     has_key_of,
@@ -35,6 +42,15 @@ from vmssplan.stores.formats import (
     run_number,
 )
 
+__all__ = [
+    "FileJournal",
+    "LocalState",
+    "load_rollout",
+    "read_journal",
+    "save_rollout",
+    "write_private",
+]
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
@@ -44,8 +60,7 @@ if TYPE_CHECKING:
     from vmssplan.model import ScaleSetId
     from vmssplan.rollout import Rollout
 
-OWNER_ONLY = 0o600
-OWNER_FOLDER = 0o700
+LONGEST_JOURNAL = 512 * 1024 * 1024
 
 
 class LocalState:
@@ -58,7 +73,7 @@ class LocalState:
         """Keep the Rollout under a new Run id, `<plan>-<number>`, and return that."""
         with _reporting(self.folder):
             runs = self.folder / "runs"
-            runs.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
+            make_private_folder(runs)
             number = 1 + max(
                 (run_number(path.name, rollout.plan) for path in runs.iterdir()), default=0
             )
@@ -123,7 +138,7 @@ class LocalState:
         name = lock_name(target)
         locks = self.folder / "locks"
         with _reporting(locks):
-            locks.mkdir(mode=OWNER_FOLDER, parents=True, exist_ok=True)
+            make_private_folder(locks)
             lock = FileLock(locks / f"{name}.lock", mode=OWNER_ONLY)
             try:
                 lock.acquire(timeout=0)
@@ -178,7 +193,7 @@ class LocalState:
 
     def _said_holder(self, name: str) -> LockHolder | None:
         try:
-            raw = json.loads((self.folder / "locks" / f"{name}.holder").read_text("utf-8"))
+            raw = parse_json((self.folder / "locks" / f"{name}.holder").read_text("utf-8"))
             holder: LockHolder = from_document(raw, LockHolder)
         except (OSError, ValueError, DocumentInvalid):
             return None
@@ -229,7 +244,10 @@ class FileJournal:
 def read_journal(path: Path) -> tuple[Event, ...]:
     """Return the Events of a journal file, without a torn last line; raises StateUnreadable."""
     with _reporting(path):
-        data = path.read_bytes() if path.exists() else b""
+        try:
+            data = read_bounded(path, LONGEST_JOURNAL) if path.exists() else b""
+        except ValueError as error:
+            raise StateUnreadable(f"{path}: {error}, which no journal is") from error
     return parse_journal(data, str(path))
 
 
@@ -242,23 +260,12 @@ def save_rollout(rollout: Rollout, path: Path) -> None:
 def load_rollout(path: Path) -> Rollout:
     """Read a saved Rollout; raises NotFound, or DocumentInvalid when it was changed or is none."""
     try:
-        text = path.read_text("utf-8")
+        text = read_bounded(path, LONGEST).decode()
     except FileNotFoundError as error:
         raise NotFound(f"{path}: there is no such file") from error
     except (OSError, ValueError) as error:
         raise DocumentInvalid([Problem(f"not a saved Rollout: {error}", file=str(path))]) from error
     return parse_rollout(text, str(path))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, OWNER_ONLY)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
 
 
 @contextmanager
