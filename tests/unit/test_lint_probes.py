@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.support.values import NEW_IMAGE, TARGET
-from vmssplan.lint import lint_plan
+from tests.support.values import NEW_IMAGE, TARGET, instance, scale_set
+from vmssplan.lint import lint_plan, lint_target
 from vmssplan.model import (
     Amount,
     CommandProbe,
@@ -18,7 +18,9 @@ from vmssplan.model import (
     HealthSource,
     Hooks,
     HttpProbe,
+    Instance,
     ModelFields,
+    OrchestrationMode,
     Plan,
     ProbeScope,
     Strategy,
@@ -137,3 +139,21 @@ def test_a_secret_is_named_and_not_shown() -> None:
 
     assert "`access_token`" in found.message
     assert "hunter2" not in f"{found.message} {found.fix}"
+
+
+def test_placeholders_that_this_set_has_no_value_for() -> None:
+    """A Flexible set knows no addresses, and a regional one no zones."""
+    probe = HttpProbe("http://{privateIpAddress}/{zone}/{instanceId}", scope=EACH)
+    asking = replace(PLAN, gates=(Gate(probe),))
+    regional = [instance(str(number), zone=None) for number in range(3)]
+    zonal = [instance(str(number), zone="1") for number in range(3)]
+    flexible = OrchestrationMode.FLEXIBLE
+
+    def found(instances: list[Instance], **changes: OrchestrationMode) -> list[str]:
+        findings = lint_target(asking, scale_set(instances, **changes))
+        return [f"{each.rule} {each.path} {each.message[:18]}" for each in findings]
+
+    rule = "placeholder-without-value gates[0].http.url"
+    assert found(zonal) == []
+    assert found(regional) == [f"{rule} {{zone}} is not know"]
+    assert found(zonal, orchestration_mode=flexible) == [f"{rule} {{privateIpAddress}}"]

@@ -84,7 +84,7 @@ def probe_missing(plan: Plan) -> Iterator[Finding]:
 
 def placeholder_out_of_place(plan: Plan) -> Iterator[Finding]:
     """Find placeholders that stand for nothing, and a probe of each instance without any."""
-    for path, probe in _http_probes(plan):
+    for path, probe in http_probes(plan):
         named = placeholders(probe.url)
         for name in named:
             if name not in PLACEHOLDERS:
@@ -109,7 +109,7 @@ def placeholder_out_of_place(plan: Plan) -> Iterator[Finding]:
 
 def secret_in_address(plan: Plan) -> Iterator[Finding]:
     """Refuse addresses that seem to carry a secret: Plans, Rollouts and journals are read."""
-    for path, probe in _http_probes(plan):
+    for path, probe in http_probes(plan):
         secret = _SECRET.search(probe.url)
         if _USER.search(probe.url):
             found = "a user name or password"
@@ -128,7 +128,7 @@ def secret_in_address(plan: Plan) -> Iterator[Finding]:
 def no_time_allowed(plan: Plan) -> Iterator[Finding]:
     """Refuse a time limit in which nothing can happen, and measuring without a breath."""
     probes: tuple[tuple[str, HttpProbe | CommandProbe], ...]
-    probes = (*_http_probes(plan), *_commands(plan))
+    probes = (*http_probes(plan), *_commands(plan))
     for path, probe in probes:
         if probe.timeout <= timedelta(0):
             message = f"no answer can come within {format_duration(probe.timeout)}"
@@ -146,10 +146,11 @@ def no_time_allowed(plan: Plan) -> Iterator[Finding]:
 
 def http_addresses(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield every address that the Plan asks, by its key path."""
-    return ((f"{path}.url", probe.url) for path, probe in _http_probes(plan))
+    return ((f"{path}.url", probe.url) for path, probe in http_probes(plan))
 
 
-def _http_probes(plan: Plan) -> Iterator[tuple[str, HttpProbe]]:
+def http_probes(plan: Plan) -> Iterator[tuple[str, HttpProbe]]:
+    """Yield every request that the Plan makes, by its key path."""
     if plan.health.http is not None:
         yield "health.http", plan.health.http
     for index, gate in enumerate(plan.gates):

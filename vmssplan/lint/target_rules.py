@@ -5,9 +5,12 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from vmssplan.actors import OS_UPGRADES_ARE_ON, os_upgrades_off, repair_text
 from vmssplan.batching import max_unavailable, ordered, raw_batches, selects, split
+from vmssplan.durations import format_duration
 from vmssplan.lint.finding import Finding, error, warning
 from vmssplan.lint.plan_rules import SELECTOR_KEYS, batch_size_path
+from vmssplan.lint.probe_rules import http_probes
 from vmssplan.model import (
     Amount,
     HealthSource,
@@ -16,6 +19,7 @@ from vmssplan.model import (
     Plan,
     ScaleSet,
     StrategyType,
+    placeholders,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +84,24 @@ def _application_health_missing(plan: Plan, scale_set: ScaleSet) -> Iterator[Fin
             "health.source",
             "the scale set has no application health extension, so no instance is ever healthy",
             "use instanceView or auto, or add the extension",
+        )
+
+
+def _automatic_os_upgrade(_plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
+    if scale_set.platform.os_upgrades:
+        off = os_upgrades_off(scale_set.id)
+        yield error("automatic-os-upgrade", "target", OS_UPGRADES_ARE_ON, f"switch them off: {off}")
+
+
+def _repaired_before_deadline(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
+    repairs, deadline = scale_set.platform.repairs, plan.health.deadline
+    if repairs is not None and deadline > repairs.grace_period:
+        yield warning(
+            "repaired-before-deadline",
+            "health.deadline",
+            f"an upgraded instance has {format_duration(deadline)} to become healthy, but where it"
+            f" is unhealthy {repair_text(repairs)}",
+            f"use {format_duration(repairs.grace_period)} or less, or a longer grace period",
         )
 
 
@@ -152,6 +174,27 @@ def _selection_empty(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
         )
 
 
+def _placeholder_without_value(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
+    is_flexible = scale_set.orchestration_mode is OrchestrationMode.FLEXIBLE
+    for path, probe in http_probes(plan):
+        named = placeholders(probe.url)
+        if is_flexible and "privateIpAddress" in named:
+            yield error(
+                "placeholder-without-value",
+                f"{path}.url",
+                "{privateIpAddress} is not known: the addresses of instances of a Flexible set"
+                " belong to interfaces of their own",
+                "use {computerName} or {instanceId}, or a command",
+            )
+        if "zone" in named and all(one.zone is None for one in scale_set.instances):
+            yield error(
+                "placeholder-without-value",
+                f"{path}.url",
+                "{zone} is not known: no instance of the scale set has a zone",
+                "use another placeholder",
+            )
+
+
 def _gate_after_last_batch(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
     last = _most_batches(plan, scale_set)
     for index, gate in enumerate(plan.gates):
@@ -190,7 +233,12 @@ def _counted(amount: Amount, total: int) -> str:
     return f"{amount} (= {amount.of(total)})" if amount.percent else str(amount)
 
 
-_RULES_OF_THE_MODEL = (_update_domain_on_flexible, _application_health_missing)
+_RULES_OF_THE_MODEL = (
+    _update_domain_on_flexible,
+    _application_health_missing,
+    _automatic_os_upgrade,
+    _repaired_before_deadline,
+)
 _RULES = (
     *_RULES_OF_THE_MODEL,
     _domains_missing,
@@ -199,4 +247,5 @@ _RULES = (
     _unmatched_selectors,
     _selection_empty,
     _gate_after_last_batch,
+    _placeholder_without_value,
 )

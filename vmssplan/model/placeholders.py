@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from vmssplan.model.live import Instance
@@ -33,7 +34,12 @@ def missing_values(url: str, instance: Instance) -> tuple[str, ...]:
 
 def filled(url: str, instance: Instance) -> str:
     """Return the address for this instance; there must be no `missing_values`."""
-    return _BRACES.sub(lambda found: _value(found[1], instance), url)
+    return _BRACES.sub(lambda found: _written(_value(found[1], instance)), url)
+
+
+def _written(value: str) -> str:
+    is_ipv6 = ":" in value
+    return f"[{value}]" if is_ipv6 else quote(value, safe="")
 
 
 def _value(name: str, instance: Instance) -> str:
