@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test test-az check lint types layers coverage bench clean help
+.PHONY: demo test azurite test-az check lint types layers coverage bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -30,8 +30,11 @@ demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 	$(BIN)/vmssplan apply $(DEMO_STATE)/rollout.json $(DEMO) --auto-approve --speed 240x
 	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --detailed-exitcode
 
-test: .venv/.development ## Run the tests.
+test: .venv/.development azurite ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+azurite: .venv/.development ## Install the emulator of blob storage; left out where there is no npm.
+	@$(BIN)/python -m tests.azurite
 
 test-az: .venv/.development .venv-az/.installed ## Run the tests with the real Azure CLI (700 MB of it).
 	$(BIN)/python -m pytest -q tests/az
@@ -48,7 +51,7 @@ types: .venv/.development ## Types, of the tests too.
 layers: .venv/.development ## Who may import whom.
 	$(BIN)/lint-imports
 
-coverage: .venv/.development ## The tests that run in one process, with branch coverage.
+coverage: .venv/.development azurite ## The tests that run in one process, with branch coverage.
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=term tests/unit tests/property tests/contract
 
@@ -56,4 +59,4 @@ bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one ru
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the virtual environment, caches and local state.
-	rm -rf .venv .venv-az .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .venv-az .azurite .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

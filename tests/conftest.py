@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.azurite import Azurite, CannotInstallError, install, serving
 from tests.support.golden import Golden
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 settings.register_profile(
     "fixed",
@@ -26,3 +33,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Return what compares a text with its golden file."""
     return Golden(update=bool(request.config.getoption("--update-golden")))
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[Azurite]:
+    """Serve an emulator of blob storage; skipped without npm, but not where CI is set."""
+    try:
+        install()
+    except CannotInstallError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"{missing}: this needs node and npm")
+    with serving() as emulator:
+        yield emulator

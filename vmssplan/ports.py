@@ -154,6 +154,10 @@ class Inbox(Protocol):
         """Return all of them, oldest first, those already followed too."""
         ...
 
+    async def rest(self) -> None:
+        """Return when there may be something new, or a moment later by the wall clock."""
+        ...
+
 
 class Clock(Protocol):
     """Time, as the Run lives it: the wall clock, or a simulator's."""
