@@ -1,7 +1,7 @@
 """Which service a command talks to: Azure, a simulator's server, or the embedded simulator.
 
 The options are the same for every verb that needs a service; `open_session` turns them into a
-backend and its clock.
+backend and its clock, `open_state` into the place of Runs and locks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import os
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from vmssplan.errors import (
     StateUnreadable,
     UsageInvalid,
 )
-from vmssplan.ports import Backend, Clock
+from vmssplan.ports import Backend, Clock, StateStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 SERVICE = "Service"
 ADMIN_TOKEN = "VMSSPLAN_SIMULATOR_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
 """What the admin interface of a served simulator asks for, if it was started with one."""
+LOCK_LEASE = "VMSSPLAN_LOCK_LEASE"
+"""How long a lock in a blob container outlives a holder that is gone, PT15S to PT60S."""
 
 SimulatorOption = Annotated[
     Path | None,
@@ -81,8 +84,18 @@ StateOption = Annotated[
     typer.Option(
         "--state-dir",
         metavar="FOLDER",
+        envvar="VMSSPLAN_STATE_DIR",
+        help="Folder of the simulator's state, and of Runs and locks without --state.",
+        rich_help_panel=SERVICE,
+    ),
+]
+SharedStateOption = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        metavar="PLACE",
         envvar="VMSSPLAN_STATE",
-        help="Where Runs, locks and the simulator's state are kept.",
+        help="Where Runs and locks are kept: azblob://ACCOUNT/CONTAINER[/PREFIX], or a folder.",
         rich_help_panel=SERVICE,
     ),
 ]
@@ -109,6 +122,7 @@ class Connection:
     cloud: str
     state_dir: Path
     speed: str | None = None
+    state: str | None = None
 
     def arguments(self) -> str:
         """Return the options to repeat in a command for the user to type next."""
@@ -121,6 +135,8 @@ class Connection:
             parts.append(f"--ca-file {self.ca_file}")
         if self.state_dir != DEFAULT_STATE:
             parts.append(f"--state-dir {self.state_dir}")
+        if self.state is not None:
+            parts.append(f"--state {self.state}")
         return "".join(f" {part}" for part in parts)
 
 
@@ -130,6 +146,42 @@ class Session:
 
     backend: Backend
     clock: Clock
+
+
+def open_state(connection: Connection) -> StateStore:
+    """Return where Runs and locks are kept; raises UsageInvalid. Asks nobody yet."""
+    place = connection.state
+    if place is None or "://" not in place:
+        from vmssplan.stores.local import LocalState
+
+        return LocalState(connection.state_dir if place is None else Path(place))
+    try:
+        from vmssplan.stores.blob.place import open_container, parse_place
+        from vmssplan.stores.blob.state import BlobState
+    except ModuleNotFoundError as error:
+        raise UsageInvalid(
+            "--state in a blob container needs a package that is not installed",
+            hint="pip install 'vmssplan[azblob]'",
+        ) from error
+    blob_place = parse_place(place, connection.cloud)
+    container = open_container(blob_place, connection.cloud, os.environ)
+    return BlobState(container, blob_place, _lease())
+
+
+def _lease() -> timedelta:
+    from vmssplan.durations import parse_duration
+    from vmssplan.stores.blob.lock import LONGEST_LEASE, SHORTEST_LEASE
+
+    text = os.environ.get(LOCK_LEASE)
+    if not text:
+        return LONGEST_LEASE
+    try:
+        lease = parse_duration(text)
+    except ValueError:
+        lease = timedelta(0)
+    if not SHORTEST_LEASE <= lease <= LONGEST_LEASE:
+        raise UsageInvalid(f"{LOCK_LEASE} is {text!r}; expected a duration from PT15S to PT60S")
+    return lease
 
 
 @asynccontextmanager

@@ -6,13 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmssplan.cli.connection import DEFAULT_STATE, NoColorOption, StateOption
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    CloudOption,
+    Connection,
+    NoColorOption,
+    SharedStateOption,
+    StateOption,
+    open_state,
+)
 from vmssplan.cli.console import Console
 from vmssplan.errors import ExitCode
 
 if TYPE_CHECKING:
+    from vmssplan.ports import StateStore
     from vmssplan.report.status import RunRecord
-    from vmssplan.stores.local import LocalState
 
 
 def status(
@@ -21,7 +29,9 @@ def status(
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
+    state_place: SharedStateOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Say how Runs stand. Reads the journals only; asks no service.
@@ -31,10 +41,9 @@ def status(
     from vmssplan.documents import readable_json
     from vmssplan.report.as_json import status_json
     from vmssplan.report.status import run_text, status_text
-    from vmssplan.stores.local import LocalState
 
     console = Console(no_color=no_color)
-    state = LocalState(state_dir)
+    state = open_state(Connection(None, None, None, cloud, state_dir, state=state_place))
     wanted = state.runs() if run is None else (run,)
     records = [_record(state, name) for name in wanted]
     if as_json:
@@ -46,7 +55,7 @@ def status(
     return ExitCode.SUCCESS
 
 
-def _record(state: LocalState, run: str) -> RunRecord:
+def _record(state: StateStore, run: str) -> RunRecord:
     from vmssplan.report.status import RunRecord
 
     rollout = state.rollout(run)
