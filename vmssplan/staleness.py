@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmssplan.actors import OS_UPGRADES_ARE_ON, os_upgrades_off
 from vmssplan.diff import diff_model
 from vmssplan.model import (
     SUCCEEDED,
@@ -89,6 +90,8 @@ def refusals(
 
 
 def _unsafe(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
+    if live.platform.os_upgrades:
+        yield f"{OS_UPGRADES_ARE_ON}; switch them off with: {os_upgrades_off(live.id)}"
     mode = live.model.upgrade_policy
     if mode in (UpgradeMode.AUTOMATIC, UpgradeMode.ROLLING) and (
         rollout.model.upgrade_policy is not UpgradeMode.MANUAL

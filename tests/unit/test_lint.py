@@ -11,6 +11,7 @@ from vmssplan.lint import Finding, Severity, lint_plan, lint_target
 from vmssplan.model import (
     Amount,
     ApprovalGate,
+    AutomaticRepairs,
     Availability,
     CommandProbe,
     Gate,
@@ -22,6 +23,7 @@ from vmssplan.model import (
     ModelFields,
     OrchestrationMode,
     Plan,
+    PlatformActions,
     PlatformImage,
     ResourceImage,
     ScaleSet,
@@ -35,6 +37,7 @@ from vmssplan.model import (
 
 TARGET = ScaleSetId("00000000-0000-0000-0000-000000000001", "myrg", "web")
 JAMMY = PlatformImage("Canonical", "ubuntu-server", "22_04-lts-gen2", "22.04.202611010")
+REPAIRS = AutomaticRepairs(timedelta(minutes=10), "Replace")
 PLAN = Plan("web", TARGET, ModelFields(image=JAMMY))
 APPROVAL = ApprovalGate("go on?")
 PROBE = HttpProbe("https://example.com/ready")
@@ -323,6 +326,27 @@ TARGET_CASES = [
         id="none included",
     ),
     pytest.param(PLAN, scale_set(0), [], id="an empty scale set"),
+    *(
+        pytest.param(
+            PLAN,
+            scale_set(count, platform=PlatformActions(os_upgrades=True)),
+            ["error automatic-os-upgrade target"],
+            id=f"Azure upgrades {count} by itself",
+        )
+        for count in (0, 4)
+    ),
+    pytest.param(
+        replace(PLAN, health=Health(deadline=timedelta(minutes=11))),
+        scale_set(4, platform=PlatformActions(repairs=REPAIRS)),
+        ["warning repaired-before-deadline health.deadline"],
+        id="repaired before the deadline",
+    ),
+    pytest.param(
+        replace(PLAN, health=Health(deadline=timedelta(minutes=10))),
+        scale_set(4, platform=PlatformActions(repairs=REPAIRS)),
+        [],
+        id="given up before it is repaired",
+    ),
     *(
         pytest.param(
             gates_plan(last, strategy, availability),

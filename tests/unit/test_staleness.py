@@ -19,6 +19,7 @@ from vmssplan.model import (
     HealthState,
     ModelFields,
     OnFailure,
+    PlatformActions,
     PlatformImage,
     UpgradeMode,
 )
@@ -132,6 +133,17 @@ def test_a_policy_under_which_azure_acts_is_refused(mode: UpgradeMode, word: str
     assert f"upgradePolicy is {mode}" in reason
     assert word in reason
     assert refusals(owning, live, rolling_upgrade_in_progress=False) == ()
+
+
+def test_automatic_os_upgrades_are_switched_off_first() -> None:
+    """Azure would roll by itself: refused, also when a Run goes on, with the command to type."""
+    live = replace(LIVE, platform=PlatformActions(os_upgrades=True))
+    for is_resuming in (False, True):
+        [reason] = refusals(
+            rollout(LIVE), live, rolling_upgrade_in_progress=False, is_resuming=is_resuming
+        )
+        assert "Azure rolls out every new image by itself" in reason
+        assert reason.endswith("--resource-group myrg --name web --enable-auto-os-upgrade false")
 
 
 def test_a_rolling_upgrade_of_azures_own_is_refused() -> None:

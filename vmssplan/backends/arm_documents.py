@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from vmssplan.durations import parse_duration
 from vmssplan.model import (
+    AutomaticRepairs,
     AzureError,
     CommunityGalleryImage,
     HealthState,
@@ -20,6 +22,7 @@ from vmssplan.model import (
     OperationReport,
     OperationStatus,
     OrchestrationMode,
+    PlatformActions,
     PlatformImage,
     ResourceImage,
     ScaleSet,
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
 
 Raw = dict[str, Any]
 
+_PATCHED_BY_PLATFORM = "automaticbyplatform"
+_DEFAULT_GRACE = "PT10M"
 _MACHINE_ID = re.compile(r"/virtualMachines/([^/]+)/networkInterfaces/", re.IGNORECASE)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 
@@ -43,7 +48,6 @@ HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindo
 def read_scale_set(raw: Mapping[str, Any], target: ScaleSetId, vms: Iterable[Raw]) -> ScaleSet:
     """Build a ScaleSet from the answers to GET and to the instance list with instance views."""
     properties = _at(raw, "properties")
-    policy = _at(properties, "upgradePolicy")
     mode = properties.get("orchestrationMode")
     return ScaleSet(
         id=target,
@@ -53,9 +57,7 @@ def read_scale_set(raw: Mapping[str, Any], target: ScaleSetId, vms: Iterable[Raw
         orchestration_mode=OrchestrationMode(mode) if mode else OrchestrationMode.UNIFORM,
         provisioning_state=properties.get("provisioningState") or "",
         has_application_health=has_application_health(raw),
-        automatic_os_upgrade=bool(
-            _at(policy, "automaticOSUpgradePolicy").get("enableAutomaticOSUpgrade")
-        ),
+        platform=read_platform_actions(raw),
         instances=tuple(read_instance(vm) for vm in vms),
     )
 
@@ -69,6 +71,37 @@ def read_model(raw: Mapping[str, Any]) -> ModelFields:
         vm_size=_at(raw, "sku").get("name"),
         upgrade_policy=UpgradeMode(mode) if mode else None,
     )
+
+
+def read_platform_actions(raw: Mapping[str, Any]) -> PlatformActions:
+    """Return what the model of a scale set lets Azure do by itself."""
+    properties = _at(raw, "properties")
+    profile = _at(properties, "virtualMachineProfile")
+    os_policy = _at(properties, "upgradePolicy", "automaticOSUpgradePolicy")
+    rebalancing = _at(properties, "resiliencyPolicy", "automaticZoneRebalancingPolicy")
+    systems = (
+        _at(profile, "osProfile", each) for each in ("linuxConfiguration", "windowsConfiguration")
+    )
+    patch_modes = [str(_at(each, "patchSettings").get("patchMode") or "") for each in systems]
+    return PlatformActions(
+        os_upgrades=bool(os_policy.get("enableAutomaticOSUpgrade")),
+        repairs=_repairs(_at(properties, "automaticRepairsPolicy")),
+        # Low is what Spot was called before.
+        spot=str(profile.get("priority") or "").casefold() in ("spot", "low"),
+        zone_rebalancing=bool(rebalancing.get("enabled")),
+        guest_patching=_PATCHED_BY_PLATFORM in map(str.casefold, patch_modes),
+    )
+
+
+def _repairs(policy: Mapping[str, Any]) -> AutomaticRepairs | None:
+    if not policy.get("enabled"):
+        return None
+    try:
+        grace = parse_duration(str(policy.get("gracePeriod") or _DEFAULT_GRACE))
+    except ValueError:
+        # Azure checks it, so this is a form nobody has seen: say the least it can be.
+        grace = parse_duration(_DEFAULT_GRACE)
+    return AutomaticRepairs(grace, str(policy.get("repairAction") or "Replace"))
 
 
 def has_application_health(raw: Mapping[str, Any]) -> bool:

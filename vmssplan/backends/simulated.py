@@ -26,6 +26,7 @@ from vmssplan.backends.arm_documents import (
     read_error,
     read_image,
     read_model,
+    read_platform_actions,
     write_model,
 )
 from vmssplan.backends.autoscale_documents import (
@@ -247,7 +248,6 @@ class SimulatedBackend:
         self, raw: WorldScaleSet, target: ScaleSetId, instances: Sequence[Instance]
     ) -> ScaleSet:
         properties: dict[str, Any] = raw.body.get("properties") or {}
-        policy = (properties.get("upgradePolicy") or {}).get("automaticOSUpgradePolicy") or {}
         return ScaleSet(
             id=target,
             location=str(raw.body.get("location") or ""),
@@ -256,7 +256,7 @@ class SimulatedBackend:
             orchestration_mode=OrchestrationMode(properties.get("orchestrationMode", "Uniform")),
             provisioning_state=raw.provisioning.value,
             has_application_health=has_application_health(raw.body),
-            automatic_os_upgrade=bool(policy.get("enableAutomaticOSUpgrade")),
+            platform=read_platform_actions(raw.body),
             instances=tuple(instances),
         )
 

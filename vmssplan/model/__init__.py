@@ -4,6 +4,7 @@ Everything above reads these and never a wire document: `planfile` builds Plans,
 ScaleSets, and the core computes with both. This package knows only `errors`.
 """
 
+from vmssplan.model.actors import AutomaticRepairs, PlatformActions
 from vmssplan.model.autoscale import AutoscaleProfile, AutoscaleSetting
 from vmssplan.model.images import (
     LATEST,
@@ -72,6 +73,7 @@ __all__ = [
     "SUCCEEDED",
     "Amount",
     "ApprovalGate",
+    "AutomaticRepairs",
     "Autoscale",
     "AutoscaleProfile",
     "AutoscaleSetting",
@@ -100,6 +102,7 @@ __all__ = [
     "Order",
     "OrderKey",
     "Plan",
+    "PlatformActions",
     "PlatformImage",
     "ProbeScope",
     "ResourceImage",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import assert_never
 
+from vmssplan.model.actors import PlatformActions
 from vmssplan.model.images import ImageReference, image_version, same_image, same_name
 from vmssplan.model.plan import HealthSource, ModelFields, ScaleSetId
 
@@ -141,7 +142,7 @@ class ScaleSet:
     orchestration_mode: OrchestrationMode = OrchestrationMode.UNIFORM
     provisioning_state: str = SUCCEEDED
     has_application_health: bool = False
-    automatic_os_upgrade: bool = False
+    platform: PlatformActions = field(default_factory=PlatformActions)
     instances: tuple[Instance, ...] = ()
 
     def by_id(self) -> Mapping[str, Instance]:
