@@ -56,8 +56,9 @@ class RealProbes:
                 return await self._one(probe, subject)
             case ProbeScope.INSTANCE:
                 each = [replace(subject, instances=(one,)) for one in subject.instances]
-                found = await asyncio.gather(*(self._one(probe, about) for about in each))
-                return worst(subject.instances, found)
+                async with asyncio.TaskGroup() as asking:
+                    answers = [asking.create_task(self._one(probe, about)) for about in each]
+                return worst(subject.instances, [answer.result() for answer in answers])
         assert_never(probe.scope)
 
     async def _one(self, probe: HttpProbe | CommandProbe, subject: Subject) -> Measurement:
