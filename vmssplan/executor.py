@@ -7,26 +7,34 @@ outcome after it. Killed anywhere, a Run goes on from its journal.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, assert_never
 
+from vmssplan.autoscaling import AutoscaleKeeper
 from vmssplan.engine import (
     Event,
     Finish,
     Live,
     Look,
+    Measure,
+    PinBounds,
     Record,
     ReimageInstances,
+    RestoreBounds,
+    RunProgram,
     RunState,
     UpgradeInstances,
     Wait,
+    Write,
     WriteModel,
     decide,
     evolve,
 )
 from vmssplan.engine import events as ev
-from vmssplan.engine.decision import backoff
+from vmssplan.engine.instructions import Instruction
+from vmssplan.engine.waiting import backoff
 from vmssplan.errors import (
     Conflict,
     EtagChanged,
@@ -38,15 +46,21 @@ from vmssplan.errors import (
     Throttled,
     VmssplanError,
 )
-from vmssplan.model import Method, OperationStatus, ScaleSet
-from vmssplan.ports import Backend, Clock, Journal, OperationHandle
-from vmssplan.rollout import Rollout
+from vmssplan.model import CommandProbe, HttpProbe, Method, OperationStatus, ScaleSet
+from vmssplan.ports import (
+    Backend,
+    Clock,
+    Inbox,
+    Journal,
+    OperationHandle,
+    Probes,
+    Subject,
+)
 
 if TYPE_CHECKING:
+    from vmssplan.gates import Measurement
     from vmssplan.model import OperationReport
     from vmssplan.ports import Pacing
-
-Write = WriteModel | UpgradeInstances | ReimageInstances
 
 LOW_REMAINING = 10
 """With fewer requests than this left in any bucket, polling slows down."""
@@ -69,12 +83,13 @@ class Watcher(Protocol):
 
 @dataclass(slots=True)
 class Executor:
-    """One Run of one Rollout against one backend."""
+    """One Run against one backend, from the state it is in."""
 
-    rollout: Rollout
     backend: Backend
     clock: Clock
     journal: Journal
+    inbox: Inbox
+    probes: Probes
     watcher: Watcher
     state: RunState
     _handles: dict[int, OperationHandle] = field(default_factory=dict)
@@ -82,6 +97,7 @@ class Executor:
     _blind_since: datetime | None = None
     _seen: Live | None = None
     _not_before: datetime | None = None
+    _told: Sequence[Instruction] = ()
     _wants_cancel: bool = False
 
     def request_cancel(self) -> None:
@@ -89,27 +105,38 @@ class Executor:
         self._wants_cancel = True
         self.clock.wake()
 
-    async def run(self, opening: Event) -> RunState:
-        """Go on until the Run ends; `opening` is RunStarted or RunResumed.
+    async def run(self, *opening: Event) -> RunState:
+        """Go on until the Run ends; `opening` begins with RunStarted or RunResumed.
 
-        Raises StateUnreadable when the journal cannot be written. Any other exception leaves a
-        journal that can be resumed.
+        Raises StateUnreadable when the journal cannot be written, LockHeld when another holder
+        has taken the Run over. Any other exception leaves a journal that can be resumed.
         """
-        self._note(opening)
+        self._note(*opening)
         live = await self._look(Look.EVERYTHING)
         while True:
-            if self._wants_cancel and not self.state.cancel_requested:
+            if self._wants_cancel and self.state.people.cancel is None:
                 self._note(ev.CancelRequested(self.clock.now()))
-            command = decide(self.rollout, self.state, live, self.clock.now())
+            command = decide(self.state, live, self.clock.now(), self._told)
             match command:
                 case Record(events):
                     self._note(*events)
-                case Wait(until, look):
+                case Wait(until, look, for_people):
                     await self._sleep(until)
+                    if for_people:
+                        await self.inbox.rest()
                     live = await self._look(look)
                 case WriteModel() | UpgradeInstances() | ReimageInstances():
                     await self._act(command)
                     live = await self._look(Look.EVERYTHING) if self._may_do_more() else live
+                case Measure(step, probe, batch, ids):
+                    said = await self._measure("gate", probe, batch, ids)
+                    self._note(ev.GateMeasured(self.clock.now(), step, said.verdict, said.detail))
+                    live = await self._look(Look.EVERYTHING)
+                case RunProgram():
+                    await self._run_hook(command)
+                    live = await self._look(Look.EVERYTHING)
+                case PinBounds() | RestoreBounds():
+                    await self._keep_autoscale(command)
                 case Finish():
                     return self.state
                 case _:
@@ -119,7 +146,7 @@ class Executor:
         """Tell whether the next thing may be more than waiting for what was just tried."""
         if self.state.deferral is not None:
             return False
-        return len(self.state.in_flight) < self.rollout.bounds.max_concurrent_operations
+        return len(self.state.in_flight) < self.state.rollout.bounds.max_concurrent_operations
 
     def _note(self, *events: Event) -> None:
         self.journal.append(events)
@@ -136,11 +163,12 @@ class Executor:
 
     async def _look(self, look: Look) -> Live | None:
         """See what there is to see; None when the service did not let us."""
+        self._told = self.inbox.instructions()
         try:
             reports = await self._reports()
             is_over = any(one.status is not OperationStatus.IN_PROGRESS for one in reports.values())
             if look is Look.EVERYTHING or is_over or self._seen is None:
-                scale_set, pacing = await self.backend.observe(self.rollout.target)
+                scale_set, pacing = await self.backend.observe(self.state.rollout.target)
                 self._pace(pacing)
                 self._seen = Live(scale_set)
                 self.watcher.looked(scale_set, self.state, self.clock.now())
@@ -150,8 +178,7 @@ class Executor:
         except StateUnreadable:
             raise
         except VmssplanError as error:
-            code, reason = int(error.exit_code), error.message
-            self._note(ev.RunHalted(self.clock.now(), self.state.step, code, reason))
+            self._note(_refusal(error, None, self.clock.now()))
             return None
         self._blind_since = None
         return self._seen.with_operations(reports, dict(self._ended_at))
@@ -195,12 +222,7 @@ class Executor:
         except Retryable as error:
             self._defer(error, number)
         except VmssplanError as error:
-            code = error.code if isinstance(error, RequestRejected) else type(error).__name__
-            reason = error.reason if isinstance(error, RequestRejected) else error.message
-            refused = ev.RequestRefused(
-                self.clock.now(), number, int(error.exit_code), code, reason
-            )
-            self._note(refused)
+            self._note(_refusal(error, number, self.clock.now()))
         else:
             if handle is not None:
                 self._handles[number] = handle
@@ -219,7 +241,7 @@ class Executor:
         assert_never(command)
 
     async def _request(self, command: Write) -> OperationHandle | None:
-        target = self.rollout.target
+        target = self.state.rollout.target
         match command:
             case WriteModel(_, fields, etag):
                 return await self.backend.write_model(target, fields, etag)
@@ -228,6 +250,50 @@ class Executor:
             case ReimageInstances(_, ids):
                 return await self.backend.reimage_instances(target, ids)
         assert_never(command)
+
+    async def _measure(
+        self,
+        occasion: str,
+        probe: HttpProbe | CommandProbe,
+        batch: int | None,
+        instance_ids: Sequence[str],
+    ) -> Measurement:
+        known = self._seen.instances if self._seen else {}
+        concerned = tuple(known[i] for i in instance_ids if i in known)
+        target = self.state.rollout.target
+        subject = Subject(target, occasion, self.state.run, batch, concerned)
+        return await self.probes.measure(probe, subject)
+
+    async def _run_hook(self, command: RunProgram) -> None:
+        """Write down that the program runs, run it, write down how it ended."""
+        self._note(ev.HookStarted(self.clock.now(), command.step))
+        said = await self._measure(
+            command.occasion, command.command, command.batch, command.instance_ids
+        )
+        self._note(ev.HookEnded(self.clock.now(), command.step, said.verdict, said.detail))
+
+    async def _keep_autoscale(self, command: PinBounds | RestoreBounds) -> None:
+        keeper = AutoscaleKeeper(self.backend, self.clock, self._note, self.state.rollout.target)
+        try:
+            if isinstance(command, PinBounds):
+                count = len(self._seen.instances) if self._seen else 0
+                await keeper.pin(command.pins, count)
+            else:
+                await keeper.restore(command.pins)
+        except Retryable as error:
+            now = self.clock.now()
+            if self.state.pins is None:
+                self._defer(error, None)
+                return
+            until = now + (error.retry_after or SHORTEST_PAUSE)
+            self._note(ev.AutoscaleDeferred(now, until, error.code, error.reason))
+        except StateUnreadable:
+            raise
+        except VmssplanError as error:
+            if isinstance(command, RestoreBounds):
+                self._note(ev.AutoscaleLeftPinned(self.clock.now(), error.message))
+            else:
+                self._note(_refusal(error, None, self.clock.now()))
 
     def _defer(self, error: Retryable, number: int | None) -> None:
         now = self.clock.now()
@@ -245,6 +311,12 @@ class Executor:
             now, reason, now + pause, error.code, error.reason, blind_since=since
         )
         self._note(deferred)
+
+
+def _refusal(error: VmssplanError, number: int | None, now: datetime) -> ev.RequestRefused:
+    code = error.code if isinstance(error, RequestRejected) else type(error).__name__
+    reason = error.reason if isinstance(error, RequestRejected) else error.message
+    return ev.RequestRefused(now, number, int(error.exit_code), code, reason)
 
 
 def _deferral_reason(error: Retryable) -> ev.DeferralReason:

@@ -15,8 +15,12 @@ from vmssplan.model import (
     pinned,
     same_image,
 )
+from vmssplan.rollout import previous_model
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.model import ImageReference, Instance
     from vmssplan.ports import Backend
 
 
@@ -43,3 +47,25 @@ async def resolve(fields: ModelFields, live: ScaleSet, backend: Backend) -> Mode
                 hint=f"the newest versions there: {newest}",
             )
     return fields
+
+
+async def missing_image(
+    live: ScaleSet, wanted: ModelFields, outdated: Sequence[Instance], backend: Backend
+) -> str | None:
+    """Say why the image to go back to cannot be had; None when it can, or nobody can tell.
+
+    Only marketplace versions are looked up: they are withdrawn by their publishers, the others by
+    whoever owns the scale set too.
+    """
+    if not outdated:
+        return None
+    before: ImageReference | None = previous_model(live, wanted, outdated).image
+    if not isinstance(before, PlatformImage) or follows_latest(before):
+        return None
+    try:
+        versions = await backend.image_versions(before, live.location)
+    except NotFound:
+        versions = ()
+    if before.version in versions:
+        return None
+    return f"{image_text(before)} is no longer to be had in {live.location}"

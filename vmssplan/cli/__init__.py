@@ -14,6 +14,7 @@ from typer.exceptions import Abort, TyperException
 
 from vmssplan.cli.app import app
 from vmssplan.cli.console import Console
+from vmssplan.cli.logs import configure_from_environment
 from vmssplan.errors import DocumentInvalid, ExitCode, VmssplanError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; every error ends as a message, not a traceback."""
+    configure_from_environment()
     console = Console()
     given = None if arguments is None else list(arguments)
     try:

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from vmssplan import __version__
-from vmssplan.cli import applying, planning, running, simulating
+from vmssplan.cli import applying, drifting, locking, planning, running, simulating, steering
+from vmssplan.cli.logs import logged
 
 app = typer.Typer(
     name="vmssplan",
@@ -44,6 +45,17 @@ app.command("show")(planning.show)
 app.command("apply")(applying.apply)
 app.command("resume")(applying.resume)
 app.command("status")(running.status)
+app.command("approve")(steering.approve)
+app.command("reject")(steering.reject)
+app.command("pause")(steering.pause)
+app.command("abort")(steering.abort)
+app.command("rollback")(steering.rollback)
+app.command("recover")(steering.recover)
+app.command("unlock")(locking.unlock)
+app.command("drift")(drifting.drift)
 app.command("snapshot")(planning.snapshot)
 app.command("schema")(planning.schema)
 app.add_typer(simulating.app, name="simulator")
+
+for verb in app.registered_commands:
+    verb.callback = logged(verb.callback) if verb.callback else None

@@ -1,13 +1,8 @@
-"""The verbs that change a scale set: apply and resume."""
+"""The verbs that carry a rollout out: apply and resume."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
-import signal
-import socket
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,25 +15,29 @@ from vmssplan.cli.connection import (
     Connection,
     EndpointOption,
     NoColorOption,
+    SharedStateOption,
     SimulatorOption,
     SpeedOption,
     StateOption,
     open_session,
+    open_state,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.executing import (
+    JsonOption,
+    Stage,
+    WaitOption,
+    execute,
+    holder,
+    is_open,
+    restore_left_pins,
+)
 from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vmssplan.cli.connection import Session
-    from vmssplan.engine import Event, RunState
-    from vmssplan.executor import Executor
-    from vmssplan.ports import LockHolder
+    from vmssplan.ports import StateStore
     from vmssplan.rollout import Rollout
-    from vmssplan.stores.local import LocalState
-
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
 
 
 def apply(
@@ -49,27 +48,31 @@ def apply(
     auto_approve: Annotated[
         bool, typer.Option("--auto-approve", help="Do not ask before the start.")
     ] = False,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
     speed: SpeedOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Carry a rollout out, step by step. A saved Rollout is carried out exactly, or refused.
 
     Ctrl-C once finishes what is in flight and stops (exit 8); twice stops at once. Either way
-    `vmssplan resume` goes on.
+    `vmssplan resume` goes on. From elsewhere: `vmssplan approve`, `pause`, `abort`, `rollback`.
 
     Example: vmssplan apply rollout.json --auto-approve
     """
     console = Console(no_color=no_color)
-    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
     if not auto_approve and (as_json or not console.is_terminal):
         raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
-    return asyncio.run(_apply(path, connection, console, ask=not auto_approve, as_json=as_json))
+    return asyncio.run(
+        _apply(path, connection, console, ask=not auto_approve, wait=wait, as_json=as_json)
+    )
 
 
 def resume(
@@ -78,75 +81,83 @@ def resume(
         typer.Argument(metavar="[RUN]", help="Which Run; left out: the one not finished."),
     ] = None,
     *,
+    wait: WaitOption = False,
     as_json: JsonOption = False,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
     speed: SpeedOption = None,
     no_color: NoColorOption = False,
 ) -> int:
-    """Go on with a Run that was stopped, halted or killed. Failed instances are tried again.
+    """Go on with a Run that was paused, stopped, halted or killed. Failed ones are tried again.
+
+    A Run that is paused, and whose process still waits, is told to go on.
 
     Example: vmssplan resume web-jammy-1
     """
     console = Console(no_color=no_color)
-    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed)
-    return asyncio.run(_resume(run, connection, console, as_json=as_json))
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    return asyncio.run(_resume(run, connection, console, wait=wait, as_json=as_json))
 
 
 async def _apply(
-    path: Path, connection: Connection, console: Console, *, ask: bool, as_json: bool
+    path: Path,
+    connection: Connection,
+    console: Console,
+    *,
+    ask: bool,
+    wait: bool,
+    as_json: bool,
 ) -> int:
     from vmssplan.engine import RunState
     from vmssplan.engine.events import RunStarted
     from vmssplan.rollout import digest
-    from vmssplan.stores.local import LocalState
 
-    state = LocalState(connection.state_dir)
+    store = open_state(connection)
     async with open_session(connection, console) as session:
+        stage = Stage(session, store, connection, console, as_json)
         rollout = await _rollout(path, session, console, ask=ask, as_json=as_json)
         if not rollout.has_changes:
             return ExitCode.SUCCESS
         await _check_live(rollout, session, is_resuming=False)
-        _check_unfinished(rollout, state, connection)
+        _check_unfinished(rollout, store, connection)
         if ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
             console.say("Nothing was changed.")
             return ExitCode.CANCELLED
-        with state.hold(rollout.target, _holder(session, "")) as held_for:
+        with store.hold(rollout.target, holder(session, "")) as held_for:
+            await restore_left_pins(rollout, stage)
             # Asked again under the lock: a Run that held it may have changed the set.
             await _check_live(rollout, session, is_resuming=False)
-            run = state.create_run(rollout)
+            run = store.create_run(rollout)
             held_for(run)
-            opening = RunStarted(session.clock.now(), run, digest(rollout))
-            begun = RunState.begin(rollout)
-            return await _execute(
-                run, rollout, begun, opening, session, state, connection, console, as_json=as_json
-            )
+            opening = RunStarted(session.clock.now(), run, digest(rollout), wait)
+            return await execute(run, RunState.begin(rollout), stage, opening)
 
 
 async def _resume(
-    run: str | None, connection: Connection, console: Console, *, as_json: bool
+    run: str | None, connection: Connection, console: Console, *, wait: bool, as_json: bool
 ) -> int:
+    from vmssplan.cli.steering import tell_to_go_on
     from vmssplan.engine import replay
     from vmssplan.engine.events import RunResumed
-    from vmssplan.stores.local import LocalState
 
-    state = LocalState(connection.state_dir)
-    run = run or _unfinished_run(state)
-    rollout = state.rollout(run)
+    store = open_state(connection)
+    run = run or _unfinished_run(store)
+    rollout = store.rollout(run)
+    if tell_to_go_on(run, store, console):
+        return ExitCode.SUCCESS
     async with open_session(connection, console) as session:
-        with state.hold(rollout.target, _holder(session, run)):
-            so_far = replay(rollout, state.events(run))
-            if so_far.outcome is not None and so_far.outcome.exit_code is ExitCode.SUCCESS:
+        with store.hold(rollout.target, holder(session, run)):
+            so_far = replay(rollout, store.events(run))
+            if not is_open(so_far):
                 console.say(f"{run} is complete already.")
-                return ExitCode.SUCCESS
-            await _check_live(rollout, session, is_resuming=True)
-            opening = RunResumed(session.clock.now())
-            return await _execute(
-                run, rollout, so_far, opening, session, state, connection, console, as_json=as_json
-            )
+                return so_far.outcome.exit_code if so_far.outcome else ExitCode.SUCCESS
+            await _check_live(so_far.rollout, session, is_resuming=True)
+            stage = Stage(session, store, connection, console, as_json)
+            return await execute(run, so_far, stage, RunResumed(session.clock.now(), wait))
 
 
 async def _rollout(
@@ -160,7 +171,7 @@ async def _rollout(
     if path.suffix == ".json":
         rollout = load_rollout(path)
     else:
-        rollout = await compute(single_plan(path), session.backend, console)
+        rollout = await compute(single_plan(path), session, console)
     is_new = ask or path.suffix != ".json"
     if is_new and not as_json:
         console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
@@ -185,112 +196,27 @@ async def _check_live(rollout: Rollout, session: Session, *, is_resuming: bool) 
         raise Refused(f"{rollout.target} cannot be rolled out now:\n  " + "\n  ".join(reasons))
 
 
-def _check_unfinished(rollout: Rollout, state: LocalState, connection: Connection) -> None:
+def _check_unfinished(rollout: Rollout, store: StateStore, connection: Connection) -> None:
     """Refuse to start again what an earlier Run of the very same Rollout began."""
     from vmssplan.engine import replay
     from vmssplan.rollout import digest
 
     wanted = digest(rollout)
-    for run in state.runs():
-        earlier = state.rollout(run)
-        if digest(earlier) != wanted:
-            continue
-        outcome = replay(earlier, state.events(run)).outcome
-        if outcome is None or outcome.exit_code is not ExitCode.SUCCESS:
+    for run in store.runs():
+        earlier = store.rollout(run)
+        if digest(earlier) == wanted and is_open(replay(earlier, store.events(run))):
             raise Refused(
                 f"{run} has begun this very Rollout and not finished it",
                 hint=f"vmssplan resume {run}{connection.arguments()}",
             )
 
 
-def _unfinished_run(state: LocalState) -> str:
+def _unfinished_run(store: StateStore) -> str:
     from vmssplan.engine import replay
 
-    unfinished = []
-    for run in state.runs():
-        outcome = replay(state.rollout(run), state.events(run)).outcome
-        if outcome is None or outcome.exit_code is not ExitCode.SUCCESS:
-            unfinished.append(run)
-    if len(unfinished) == 1:
-        return unfinished[0]
-    if not unfinished:
+    runs = [run for run in store.runs() if is_open(replay(store.rollout(run), store.events(run)))]
+    if len(runs) == 1:
+        return runs[0]
+    if not runs:
         raise UsageInvalid("there is no unfinished Run", hint="`vmssplan status` lists the Runs")
-    raise UsageInvalid(f"which Run? Unfinished are: {', '.join(unfinished)}")
-
-
-async def _execute(
-    run: str,
-    rollout: Rollout,
-    begun: RunState,
-    opening: Event,
-    session: Session,
-    state: LocalState,
-    connection: Connection,
-    console: Console,
-    *,
-    as_json: bool,
-) -> int:
-    from vmssplan.cli.watching import watching
-    from vmssplan.executor import Executor
-    from vmssplan.report.as_json import outcome_json
-    from vmssplan.report.run import outcome_text
-
-    journal = state.journal(run)
-    try:
-        with watching(run, rollout, console, as_json=as_json) as watcher:
-            executor = Executor(rollout, session.backend, session.clock, journal, watcher, begun)
-            with _interruptible(executor, console):
-                ended = await executor.run(opening)
-    except asyncio.CancelledError:
-        again = f"vmssplan resume {run}{connection.arguments()}"
-        console.error("stopped at once; an operation may still run in Azure", hint=again)
-        return ExitCode.CANCELLED
-    finally:
-        journal.close()
-    if as_json:
-        from vmssplan.documents import canonical_json
-
-        console.out(canonical_json(outcome_json(rollout, ended, run)))
-    else:
-        text = outcome_text(
-            rollout, ended, run, paint=console.paint(), options=connection.arguments()
-        )
-        console.out(f"\n{text}")
-    return ended.outcome.exit_code if ended.outcome else ExitCode.BUG
-
-
-@contextmanager
-def _interruptible(executor: Executor, console: Console) -> Iterator[None]:
-    """Let the first interrupt ask the Run to stop, and the second stop it at once."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    seen = 0
-
-    def interrupt() -> None:
-        nonlocal seen
-        seen += 1
-        if seen == 1:
-            console.say("Stopping after what is in flight. Once more to stop at once.")
-            executor.request_cancel()
-        elif task is not None:
-            task.cancel()
-
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        loop.add_signal_handler(signal.SIGINT, interrupt)
-    except (NotImplementedError, RuntimeError):
-        # Windows has no such handlers; the ordinary one runs between two steps of the loop.
-        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _holder(session: Session, run: str) -> LockHolder:
-    from vmssplan.ports import LockHolder
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "unknown"
-    return LockHolder(user, socket.gethostname(), os.getpid(), session.clock.now(), run)
+    raise UsageInvalid(f"which Run? Unfinished are: {', '.join(runs)}")

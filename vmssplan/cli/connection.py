@@ -28,9 +28,11 @@ from vmssplan.errors import (
 from vmssplan.ports import Backend, Clock, StateStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from vmssplan.cli.console import Console
+    from vmssplan.model import CommandProbe, Health, HttpProbe
+    from vmssplan.ports import Probes
 
 SERVICE = "Service"
 ADMIN_TOKEN = "VMSSPLAN_SIMULATOR_ADMIN_TOKEN"  # noqa: S105 - the name of a variable
@@ -146,6 +148,18 @@ class Session:
 
     backend: Backend
     clock: Clock
+
+    def probing(
+        self,
+        probes: Probes,
+        health: Health,
+        also_asked: Iterable[HttpProbe | CommandProbe] = (),
+        run: str = "",
+    ) -> Backend:
+        """Return the backend, asking the application too where these probes want that."""
+        from vmssplan.backends.probing import probing
+
+        return probing(self.backend, probes, health, also_asked=also_asked, run=run)
 
 
 def open_state(connection: Connection) -> StateStore:

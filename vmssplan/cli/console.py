@@ -1,6 +1,7 @@
 """Where text goes: results to standard output, everything said about them to standard error.
 
-Colour only on a terminal that wants it: NO_COLOR, TERM=dumb and --no-color are honoured.
+Colour only on a terminal that wants it: NO_COLOR, TERM=dumb and --no-color are honoured. Where
+logs are JSON, what goes to standard error is too.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import shutil
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
+
+from vmssplan.cli import logs
 
 if TYPE_CHECKING:
     from vmssplan.report.paint import Paint
@@ -56,28 +59,44 @@ class Console:
 
     def say(self, text: str) -> None:
         """Say something about it."""
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        if logs.are_json():
+            logs.tell("info", text)
+        else:
+            self._write(text)
 
     def error(self, message: str, *, hint: str | None = None) -> None:
         """Say what is wrong, and what to do next."""
-        self.say(f"{self._tinted('Error', RED)}: {message}")
+        if logs.are_json():
+            logs.tell("error", message, **({"hint": hint} if hint else {}))
+            return
+        self._write(f"{self._tinted('Error', RED)}: {message}")
         if hint:
             self.hint(hint)
 
     def warning(self, message: str) -> None:
         """Say what deserves a look."""
-        self.say(f"{self._tinted('Warning', YELLOW)}: {message}")
+        if logs.are_json():
+            logs.tell("warning", message)
+        else:
+            self._write(f"{self._tinted('Warning', YELLOW)}: {message}")
 
     def hint(self, text: str) -> None:
         """Say what to do next."""
-        self.say(f"  -> {text}")
+        if logs.are_json():
+            logs.tell("info", text)
+        else:
+            self._write(f"  -> {text}")
 
     def ask(self, question: str) -> str:
         """Ask a person; the end of the input is an empty answer."""
         sys.stdout.write(f"{question} ")
         sys.stdout.flush()
         return sys.stdin.readline().strip()
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
     def _tinted(self, text: str, color: str) -> str:
         return f"{BOLD}{color}{text}{RESET}" if self.wants_color(sys.stderr) else text

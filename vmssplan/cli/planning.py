@@ -27,9 +27,9 @@ from vmssplan.errors import ExitCode, Refused, UsageInvalid
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmssplan.cli.connection import Session
     from vmssplan.lint import Finding
     from vmssplan.planfile import LoadedPlan
-    from vmssplan.ports import Backend
     from vmssplan.rollout import Rollout
 
 PathsArgument = Annotated[
@@ -200,28 +200,35 @@ def schema(
     return ExitCode.SUCCESS
 
 
-async def compute(loaded: LoadedPlan, backend: Backend, console: Console) -> Rollout:
+async def compute(loaded: LoadedPlan, session: Session, console: Console) -> Rollout:
     """Observe, lint, pin `latest`, and compute the Rollout of one Plan.
 
     Raises Refused when a lint finds an error.
     """
     from vmssplan.lint import lint_target
-    from vmssplan.resolution import resolve
-    from vmssplan.rollout import compute_rollout
+    from vmssplan.model import Autoscale
+    from vmssplan.probes import RealProbes
+    from vmssplan.resolution import missing_image, resolve
+    from vmssplan.rollout import compute_rollout, to_upgrade
 
-    live, _ = await backend.observe(loaded.plan.target)
-    findings = (*_plan_findings(loaded), *lint_target(loaded.plan, live))
+    plan = loaded.plan
+    backend = session.probing(RealProbes(os.environ, console.say), plan.health)
+    live, _ = await backend.observe(plan.target)
+    findings = (*_plan_findings(loaded), *lint_target(plan, live))
     if not _report_findings(loaded, findings, console):
-        raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
-    wanted = await resolve(loaded.plan.model, live, backend)
-    return compute_rollout(loaded.plan, live, wanted)
+        raise Refused(f"the Plan {plan.name} cannot be carried out as it is")
+    wanted = await resolve(plan.model, live, backend)
+    is_blind = plan.autoscale is Autoscale.IGNORE
+    settings = () if is_blind else await backend.autoscale_settings(plan.target)
+    missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
+    return compute_rollout(plan, live, wanted, settings, missing)
 
 
 async def _compute_all(
     loaded: Sequence[LoadedPlan], connection: Connection, console: Console
 ) -> list[Rollout]:
     async with open_session(connection, console) as session:
-        return [await compute(one, session.backend, console) for one in loaded]
+        return [await compute(one, session, console) for one in loaded]
 
 
 def _plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:

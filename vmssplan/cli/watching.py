@@ -1,14 +1,21 @@
-"""How a Run is watched: a live picture on a terminal, plain lines in a log, JSON for machines."""
+"""How a Run is watched: a live picture on a terminal, plain lines in a log, JSON for machines.
+
+Beside that, where they are asked for: the logs, and OpenTelemetry.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from vmssplan.cli import logs
+from vmssplan.errors import UsageInvalid
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from rich.text import Text
@@ -20,11 +27,38 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 RECENT_EVENTS = 200
+COLLECTORS = (
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+)
+"""The variables that name a collector."""
 
 
 @contextmanager
-def watching(run: str, rollout: Rollout, console: Console, *, as_json: bool) -> Iterator[Watcher]:
-    """Return the watcher that fits where the output goes."""
+def watching(
+    run: str, rollout: Rollout, console: Console, *, as_json: bool, otel: bool | None = None
+) -> Iterator[Watcher]:
+    """Return the watcher that fits where the output goes, with those who look on beside it.
+
+    `otel` None means: if the environment names a collector. Raises UsageInvalid when it is asked
+    for and cannot be.
+    """
+    with ExitStack() as open_ones:
+        beside: list[Watcher] = []
+        if logs.are_wanted():
+            from vmssplan.cli.run_log import RunLog
+
+            beside.append(RunLog(run, rollout))
+        if otel or (otel is None and _has_collector()):
+            beside += _telemetry(run, rollout, console, open_ones, is_asked=bool(otel))
+        shown = open_ones.enter_context(_shown(run, rollout, console, as_json=as_json))
+        yield Several(shown, beside, console) if beside else shown
+
+
+@contextmanager
+def _shown(run: str, rollout: Rollout, console: Console, *, as_json: bool) -> Iterator[Watcher]:
+    """Return the watcher for standard output."""
     if as_json:
         yield JsonLines(run, rollout, console)
     elif sys.stdout.isatty() and console.wants_color(sys.stdout):
@@ -33,6 +67,77 @@ def watching(run: str, rollout: Rollout, console: Console, *, as_json: bool) -> 
             yield picture
     else:
         yield PlainLines(rollout, console)
+
+
+def _has_collector() -> bool:
+    """Tell whether the standard variables of OpenTelemetry say where to send."""
+    is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().casefold() == "true"
+    return not is_disabled and any(os.environ.get(name) for name in COLLECTORS)
+
+
+def _telemetry(
+    run: str, rollout: Rollout, console: Console, open_ones: ExitStack, *, is_asked: bool
+) -> list[Watcher]:
+    """Return the watcher for OpenTelemetry.
+
+    What keeps it from working is an error for who asked for it with an option. The variables are
+    often set for every program of a machine, so then it is a warning.
+    """
+    try:
+        return [open_ones.enter_context(_exporting(run, rollout))]
+    except UsageInvalid as error:
+        if is_asked:
+            raise
+        hint = f" ({error.hint})" if error.hint else ""
+        console.warning(f"nothing is sent to OpenTelemetry: {error.message}{hint}")
+        return []
+
+
+@contextmanager
+def _exporting(run: str, rollout: Rollout) -> Iterator[Watcher]:
+    try:
+        from vmssplan.telemetry import exporting
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("opentelemetry"):
+            raise
+        raise UsageInvalid(
+            "OpenTelemetry is not installed", hint="pip install 'vmssplan[otel]'"
+        ) from error
+    with exporting(run, rollout) as watcher:
+        yield watcher
+
+
+class Several:
+    """The watcher of standard output, and others beside it who must never stop a Run."""
+
+    def __init__(self, shown: Watcher, beside: Sequence[Watcher], console: Console) -> None:
+        self._shown = shown
+        self._beside = list(beside)
+        self._console = console
+
+    def happened(self, event: Event, state: RunState) -> None:
+        """Tell all of them."""
+        self._shown.happened(event, state)
+        for one in tuple(self._beside):
+            with self._dropping(one):
+                one.happened(event, state)
+
+    def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
+        """Tell all of them."""
+        self._shown.looked(scale_set, state, now)
+        for one in tuple(self._beside):
+            with self._dropping(one):
+                one.looked(scale_set, state, now)
+
+    @contextmanager
+    def _dropping(self, one: Watcher) -> Iterator[None]:
+        """Go on without one that fails, and say so: the scale set matters more."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - nobody beside it may stop a Run
+            self._beside.remove(one)
+            what = f"{type(one).__name__} has stopped looking on"
+            self._console.warning(f"{what}: {type(error).__name__}: {error}")
 
 
 class PlainLines:

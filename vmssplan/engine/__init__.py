@@ -1,22 +1,28 @@
 """The core of apply: pure `decide` and `evolve`. Time is an argument, nothing is touched.
 
-`decide` says what to do next, from the Rollout, what has happened, and what is live now;
+`decide` says what to do next, from what has happened, what is live now, and what people say;
 `evolve` says what is true after an Event. Resume is `evolve` over the journal, then going on.
 """
 
-from vmssplan.engine.decision import (
+from vmssplan.engine.commands import (
     Command,
     Finish,
     Look,
+    Measure,
+    PinBounds,
     Record,
     ReimageInstances,
+    RestoreBounds,
+    RunProgram,
     UpgradeInstances,
     Wait,
+    Write,
     WriteModel,
-    decide,
 )
+from vmssplan.engine.decision import decide
 from vmssplan.engine.events import Event
-from vmssplan.engine.state import Live, Outcome, Phase, Progress, RunState, evolve, replay
+from vmssplan.engine.evolution import evolve, replay
+from vmssplan.engine.state import Live, Outcome, Phase, Pins, Progress, RunState
 
 __all__ = [
     "Command",
@@ -24,14 +30,20 @@ __all__ = [
     "Finish",
     "Live",
     "Look",
+    "Measure",
     "Outcome",
     "Phase",
+    "PinBounds",
+    "Pins",
     "Progress",
     "Record",
     "ReimageInstances",
+    "RestoreBounds",
+    "RunProgram",
     "RunState",
     "UpgradeInstances",
     "Wait",
+    "Write",
     "WriteModel",
     "decide",
     "evolve",

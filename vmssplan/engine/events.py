@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from vmssplan.model import Method
+from vmssplan.gates import Verdict
+from vmssplan.model import AutoscaleSetting, Method
+from vmssplan.rollout import PlannedInstance
 
 
 class FailurePhase(StrEnum):
@@ -30,11 +32,15 @@ class DeferralReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A Run of the Rollout with that digest began."""
+    """A Run of the Rollout with that digest began.
+
+    `waits`: it stays and waits for people, where another one would end with exit code 10.
+    """
 
     at: datetime
     run: str
     digest: str
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class RunResumed:
     """The Run goes on after it was stopped, halted or killed."""
 
     at: datetime
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +117,10 @@ class RequestDeferred:
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """Azure refused the request, for good."""
+    """Azure refused the request, for good; `request` is None for one that only looks."""
 
     at: datetime
-    request: int
+    request: int | None
     exit_code: int
     code: str
     message: str
@@ -211,10 +218,176 @@ class FloorReached:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelRequested:
-    """The user asked to stop after what is in flight."""
+class InstanceAppeared:
+    """An instance that is not in the Rollout was seen; `is_current`: it needs no upgrade.
+
+    It is left alone: whoever wants it upgraded plans again.
+    """
 
     at: datetime
+    instance: PlannedInstance
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GateMeasured:
+    """The gate of that step was measured once."""
+
+    at: datetime
+    step: int
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class HookStarted:
+    """The program of that step is about to run; without an end in the journal it runs again."""
+
+    at: datetime
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class HookEnded:
+    """The program of that step ended; only Successful lets the Run go on."""
+
+    at: datetime
+    step: int
+    verdict: Verdict
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalePinIntended:
+    """The profiles of these settings, here as they are, are about to be bound to `count`."""
+
+    at: datetime
+    settings: tuple[AutoscaleSetting, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscalePinned:
+    """Autoscale holds the count now."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleRestored:
+    """The bounds are as they were; `left_alone` says what somebody else has changed meanwhile."""
+
+    at: datetime
+    left_alone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleDeferred:
+    """Holding or giving back did not get through, and is to be tried again at `until`."""
+
+    at: datetime
+    until: datetime
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleLeftPinned:
+    """The bounds could not be given back; `vmssplan recover` tries again."""
+
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAwaited:
+    """The Run waits for somebody to approve that step."""
+
+    at: datetime
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalGiven:
+    """Somebody approved that step of the Rollout with that digest, at `given_at`."""
+
+    at: datetime
+    key: str
+    by: str
+    given_at: datetime
+    step: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRefused:
+    """Somebody said no at that step."""
+
+    at: datetime
+    key: str
+    by: str
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunHeld:
+    """Nothing more starts until somebody says so; `key` is "" when a gate held the Run."""
+
+    at: datetime
+    key: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunContinued:
+    """Somebody told the held Run to go on."""
+
+    at: datetime
+    key: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """The user asked to stop after what is in flight; `key` is "" for an interrupt."""
+
+    at: datetime
+    key: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRequested:
+    """Somebody asked to bring back what this Run has changed."""
+
+    at: datetime
+    key: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstructionIgnored:
+    """An instruction does not fit: it is about something else, or too late."""
+
+    at: datetime
+    key: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackStarted:
+    """From here the Run carries out its way back.
+
+    For these instances, and for `added` ones that came with the new model while it ran. Steps
+    count from 1 again.
+    """
+
+    at: datetime
+    reason: str
+    instance_ids: tuple[str, ...]
+    added: tuple[PlannedInstance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,27 +407,50 @@ class RunCompleted:
     at: datetime
 
 
-Event = (
-    RunStarted
-    | RunResumed
-    | StepStarted
-    | StepCompleted
-    | ModelWriteIntended
-    | UpgradeIntended
-    | OperationAccepted
-    | RequestDeferred
-    | RequestRefused
-    | OutcomeLost
-    | OperationEnded
-    | InstanceUpgraded
+InstanceEvent = (
+    InstanceUpgraded
     | InstanceNotStarted
     | InstanceSkipped
     | InstanceBecameHealthy
     | InstanceBecameUnhealthy
     | InstanceReady
     | InstanceFailed
-    | FloorReached
+)
+RequestEvent = (
+    ModelWriteIntended
+    | UpgradeIntended
+    | OperationAccepted
+    | RequestDeferred
+    | RequestRefused
+    | OutcomeLost
+    | OperationEnded
+)
+AutoscaleEvent = (
+    AutoscalePinIntended
+    | AutoscalePinned
+    | AutoscaleRestored
+    | AutoscaleDeferred
+    | AutoscaleLeftPinned
+)
+GateEvent = GateMeasured | HookStarted | HookEnded | ApprovalAwaited
+PeopleEvent = (
+    ApprovalGiven
+    | ApprovalRefused
+    | RunHeld
+    | RunContinued
     | CancelRequested
+    | RollbackRequested
+    | InstructionIgnored
+)
+RunEvent = (
+    RunStarted
+    | RunResumed
+    | StepStarted
+    | StepCompleted
+    | FloorReached
+    | InstanceAppeared
+    | RollbackStarted
     | RunHalted
     | RunCompleted
 )
+Event = InstanceEvent | RequestEvent | AutoscaleEvent | GateEvent | PeopleEvent | RunEvent

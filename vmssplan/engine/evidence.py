@@ -15,15 +15,22 @@ from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
 from vmssplan.engine.state import Phase
 from vmssplan.gates import HealthEvidence, Verdict, health_verdict
-from vmssplan.model import BUSY_STATES, FAILED, SUCCEEDED, AzureError, OperationStatus
-from vmssplan.rollout import SetModel
+from vmssplan.model import (
+    BUSY_STATES,
+    FAILED,
+    SUCCEEDED,
+    AzureError,
+    OperationStatus,
+    image_text,
+)
+from vmssplan.rollout import Disposition, PlannedInstance, SetModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from vmssplan.engine.state import InFlight, Live, Progress, RunState
-    from vmssplan.model import Instance, OperationReport
+    from vmssplan.model import HealthSource, Instance, OperationReport
     from vmssplan.rollout import Rollout
 
 GONE = "no longer in the scale set"
@@ -32,17 +39,18 @@ SETTLE_TIME = timedelta(seconds=30)
 the list of instances may be behind an operation that succeeded."""
 
 
-def learn(rollout: Rollout, state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
+def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
+    rollout = state.rollout
     serving = live.serving(rollout.health.source)
-    facts: list[ev.Event] = []
+    facts: list[ev.Event] = list(_appeared(state, live, now))
     for request in state.in_flight:
         facts.extend(_settle(rollout, state, request, live, now))
     if state.step_started_at is not None:
         facts.extend(_pending_facts(rollout, state, live, now))
     fallen = (i for i in state.ids(Phase.READY) if i not in serving)
     watched = (*state.ids(Phase.AWAITING), *fallen)
-    machines = _machines(rollout) if watched else {}
+    machines = rollout.machines
     for instance_id in watched:
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
         if instance is not None and instance.vm_id != machines[instance_id]:
@@ -58,7 +66,7 @@ def _pending_facts(
     pending = [i for i in state.ids(Phase.PENDING) if state.progress[i].step == state.step]
     if not pending:
         return
-    machines = _machines(rollout)
+    machines = rollout.machines
     for instance_id in pending:
         instance = live.instances.get(instance_id)
         if instance is None or instance.vm_id != machines[instance_id]:
@@ -74,8 +82,35 @@ def _pending_facts(
             yield ev.InstanceSkipped(now, instance_id, standing_still_reason(instance))
 
 
-def _machines(rollout: Rollout) -> dict[str, str]:
-    return {one.instance_id: one.vm_id for one in rollout.instances}
+def _appeared(state: RunState, live: Live, now: datetime) -> Iterator[ev.InstanceAppeared]:
+    """Yield the instances nobody planned for, once they are settled enough to be judged.
+
+    One that was outdated when it came, and is not now, is told again.
+    """
+    rollout = state.rollout
+    for instance in live.scale_set.instances:
+        if rollout.machines.get(instance.instance_id) == instance.vm_id or instance.is_busy:
+            continue
+        is_current = instance.is_current(rollout.model)
+        known = state.appeared.get(instance.vm_id)
+        if known is not None and (known.is_current or not is_current):
+            continue
+        yield ev.InstanceAppeared(now, seen_instance(instance, rollout.health.source), is_current)
+
+
+def seen_instance(instance: Instance, source: HealthSource) -> PlannedInstance:
+    """Return an instance that is not in the Rollout the way the Rollout would have it."""
+    return PlannedInstance(
+        instance.instance_id,
+        instance.vm_id,
+        Disposition.UPGRADE,
+        "came during the Run",
+        instance.exact_version or image_text(instance.image),
+        instance.is_in_service(source),
+        instance.update_domain,
+        instance.fault_domain,
+        instance.zone,
+    )
 
 
 def _health_facts(
@@ -128,7 +163,7 @@ def _settle(
     if not request.instance_ids:
         yield from _settled_model_write(rollout, state, request, report, live, now)
         return
-    machines = _machines(rollout)
+    machines = rollout.machines
     known = {
         i: live.instances[i]
         for i in request.instance_ids

@@ -17,9 +17,10 @@ from vmssplan.documents import to_document
 from vmssplan.engine import Event, Phase
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
-from vmssplan.report.happening import Weight, happening
+from vmssplan.report.happening import happening
 from vmssplan.report.run import Recap, headline
 from vmssplan.report.status import state_word
+from vmssplan.report.told import Weight
 from vmssplan.rollout import digest, rollout_document
 
 if TYPE_CHECKING:
@@ -60,7 +61,24 @@ EVENT_TYPES: dict[type, str] = {
     ev.InstanceReady: "instance_state",
     ev.InstanceFailed: "instance_state",
     ev.FloorReached: "budget",
+    ev.InstanceAppeared: "instance_appeared",
+    ev.GateMeasured: "gate",
+    ev.HookStarted: "hook_start",
+    ev.HookEnded: "hook_complete",
+    ev.AutoscalePinIntended: "autoscale",
+    ev.AutoscalePinned: "autoscale",
+    ev.AutoscaleRestored: "autoscale",
+    ev.AutoscaleDeferred: "autoscale",
+    ev.AutoscaleLeftPinned: "autoscale",
+    ev.ApprovalAwaited: "approval_awaited",
+    ev.ApprovalGiven: "approval",
+    ev.ApprovalRefused: "approval",
+    ev.RunHeld: "paused",
+    ev.RunContinued: "continued",
     ev.CancelRequested: "cancelling",
+    ev.RollbackRequested: "rollback",
+    ev.InstructionIgnored: "instruction_ignored",
+    ev.RollbackStarted: "rollback",
     ev.RunHalted: "halted",
     ev.RunCompleted: "run_complete",
 }
@@ -106,7 +124,7 @@ def outcome_line_json(rollout: Rollout, state: RunState, run: str, at: datetime)
     outcome = state.outcome
     level = "info" if outcome and outcome.exit_code is ExitCode.SUCCESS else "error"
     return {
-        **_head(level, headline(rollout, state), at, "outcome"),
+        **_head(level, headline(state), at, "outcome"),
         **outcome_json(rollout, state, run),
     }
 

@@ -5,12 +5,12 @@ Logs, the live view, `status` and the machine-readable stream all say the same o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.engine import events as ev
+from vmssplan.report.between import of_autoscale, of_gate, of_people
 from vmssplan.report.steps import batch_of_instance, step_title, work_text
+from vmssplan.report.told import Happening, Weight
 from vmssplan.report.wording import counted, one_line, portions_text
 from vmssplan.rollout import Disposition, UpgradeBatch, UpgradeWindow
 
@@ -24,54 +24,24 @@ NAMED_IN_A_LINE = 12
 """So many instances are named in one line; the Rollout and the journal name them all."""
 
 
-class Weight(StrEnum):
-    """How much an Event matters to somebody who reads along."""
-
-    DETAIL = "detail"
-    INFO = "info"
-    WARNING = "warn"
-    ERROR = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """An Event in words. `step` is None where it belongs to none, `batch` and `instance` too."""
-
-    text: str
-    weight: Weight = Weight.INFO
-    step: int | None = None
-    batch: int | None = None
-    instance: str | None = None
-
-
-InstanceEvent = (
-    ev.InstanceUpgraded
-    | ev.InstanceNotStarted
-    | ev.InstanceSkipped
-    | ev.InstanceBecameHealthy
-    | ev.InstanceBecameUnhealthy
-    | ev.InstanceReady
-    | ev.InstanceFailed
-)
-RequestEvent = (
-    ev.ModelWriteIntended
-    | ev.UpgradeIntended
-    | ev.OperationAccepted
-    | ev.RequestDeferred
-    | ev.RequestRefused
-    | ev.OutcomeLost
-    | ev.OperationEnded
-)
-
-
 def happening(event: Event, rollout: Rollout) -> Happening:
-    """Return what to say of the Event."""
-    if isinstance(event, InstanceEvent):
+    """Return what to say of the Event; `rollout` is the one in force then."""
+    if isinstance(event, ev.InstanceEvent):
         text, weight = _of_instance(event)
         batch = batch_of_instance(rollout, event.instance_id)
         return Happening(text, weight, batch=batch, instance=event.instance_id)
-    if isinstance(event, RequestEvent):
+    if isinstance(event, ev.RequestEvent):
         return _of_request(event, rollout)
+    if isinstance(event, ev.AutoscaleEvent):
+        return of_autoscale(event)
+    if isinstance(event, ev.GateEvent):
+        return of_gate(event, rollout)
+    if isinstance(event, ev.PeopleEvent):
+        return of_people(event)
+    return _of_run(event, rollout)
+
+
+def _of_run(event: ev.RunEvent, rollout: Rollout) -> Happening:
     match event:
         case ev.RunStarted(run=run):
             work = counted(rollout.count(Disposition.UPGRADE), "instance")
@@ -81,13 +51,20 @@ def happening(event: Event, rollout: Rollout) -> Happening:
             return Happening("Run resumed")
         case ev.StepStarted(step=number):
             return _step_started(number, rollout)
-        case ev.StepCompleted(step=number):
-            return Happening("done", Weight.DETAIL, number)
+        case ev.StepCompleted(step=number, note=note):
+            return Happening(f"done: {one_line(note)}" if note else "done", Weight.DETAIL, number)
         case ev.FloorReached(in_service=seen, floor=floor):
             text = f"waiting: {seen} of {rollout.bounds.total} in service, the floor is {floor}"
             return Happening(text, Weight.WARNING)
-        case ev.CancelRequested():
-            return Happening("cancelling: what is in flight is finished first", Weight.WARNING)
+        case ev.InstanceAppeared(instance=instance, is_current=is_current):
+            what = "current" if is_current else "OUTDATED; plan again to have it upgraded"
+            weight = Weight.INFO if is_current else Weight.WARNING
+            name = one_line(instance.instance_id)
+            return Happening(f"instance {name} came meanwhile: {what}", weight)
+        case ev.RollbackStarted(reason=reason, instance_ids=ids, added=added):
+            work = counted(len(ids) + len(added), "instance")
+            text = f"rolling back {work}: {one_line(reason)}"
+            return Happening(text, Weight.WARNING)
         case ev.RunHalted(step=number, reason=reason):
             return Happening(f"halted: {one_line(reason)}", Weight.ERROR, number)
         case ev.RunCompleted():
@@ -103,7 +80,7 @@ def _step_started(number: int, rollout: Rollout) -> Happening:
     return Happening(step_title(rollout, step), weight, number)
 
 
-def _of_instance(event: InstanceEvent) -> tuple[str, Weight]:
+def _of_instance(event: ev.InstanceEvent) -> tuple[str, Weight]:
     match event:
         case ev.InstanceUpgraded():
             return "upgraded", Weight.INFO
@@ -122,7 +99,7 @@ def _of_instance(event: InstanceEvent) -> tuple[str, Weight]:
     assert_never(event)
 
 
-def _of_request(event: RequestEvent, rollout: Rollout) -> Happening:
+def _of_request(event: ev.RequestEvent, rollout: Rollout) -> Happening:
     match event:
         case ev.ModelWriteIntended(step=number):
             return Happening("writing the model", Weight.DETAIL, number)

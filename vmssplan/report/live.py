@@ -98,12 +98,26 @@ def _title(rollout: Rollout, state: RunState, width: int) -> Line:
     return (*left, Segment(" " * space), Segment(right, Tone.HEADING))
 
 
+def _said_by_people(state: RunState) -> str | None:
+    people = state.people
+    if people.cancel is not None:
+        return "Cancelling: what is in flight is finished first"
+    if people.rollback is not None:
+        return "About to roll back: what is in flight is finished first"
+    if people.held is not None:
+        return f"Paused: {one_line(people.held.reason)}. vmssplan resume {state.run} goes on"
+    if state.step_started_at is not None and people.awaited_step == state.step:
+        return f"Waiting: vmssplan approve {state.run} {state.step}"
+    return None
+
+
 def _activity(rollout: Rollout, state: RunState) -> Line:
     """Say what is going on: how it ended, what holds it up, or the step."""
     if state.outcome is not None:
-        return line(headline(rollout, state))
-    if state.cancel_requested:
-        return line(Segment("Cancelling: what is in flight is finished first", Tone.WARNING))
+        return line(headline(state))
+    said = _said_by_people(state)
+    if said is not None:
+        return line(Segment(said, Tone.WARNING))
     if state.deferral is not None:
         last = state.deferral.last
         text = f"Put off until {last.until:%H:%M:%S}, {last.reason}: {one_line(last.code)}"

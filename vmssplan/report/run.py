@@ -7,12 +7,14 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Phase
+from vmssplan.engine.events import RollbackStarted
 from vmssplan.errors import ExitCode
-from vmssplan.report.happening import Happening, Weight, azure_text, happening, names_text
+from vmssplan.report.happening import azure_text, happening, names_text
 from vmssplan.report.paint import PLAIN, Paint, Tone
 from vmssplan.report.steps import place_text
+from vmssplan.report.told import Happening, Weight
 from vmssplan.report.wording import one_line
-from vmssplan.rollout import Disposition
+from vmssplan.rollout import Approval, Disposition, rollback_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,9 +41,7 @@ ADVICE = {
     ),
     ExitCode.CANCELLED: Advice("this goes on where it stopped:"),
     ExitCode.DEADLINE: Advice("look in Azure what holds the scale set up; then this goes on:"),
-    ExitCode.PAUSED: Advice(
-        "look whether all is well; then approve, and go on:", ("approve {run}", "resume {run}")
-    ),
+    ExitCode.PAUSED: Advice("look whether all is well; then this asks again, and goes on:"),
     ExitCode.GATE: Advice(
         "find out why it is not healthy; then this gives it a new deadline, and goes on:"
     ),
@@ -58,6 +58,11 @@ ADVICE = {
 }
 """By exit code; any other one means: mend the cause, then resume."""
 
+APPROVE = Advice(
+    "look whether all is well; then approve, and go on:", ("approve {run} {step}", "resume {run}")
+)
+TURN_ROUND = Advice("or bring back what it has changed:", ("rollback {run}",))
+
 
 def event_line(event: Event, rollout: Rollout) -> str | None:
     """Return `HH:MM:SS`, the step, batch and instance, and what happened; None for a detail.
@@ -70,8 +75,13 @@ def event_line(event: Event, rollout: Rollout) -> str | None:
 
 def event_lines(events: Iterable[Event], rollout: Rollout) -> list[str]:
     """Return the lines of several Events; what befell instances alike at one time is one line."""
-    told = [(f"{event.at:%H:%M:%S}", happening(event, rollout)) for event in events]
-    shown = [(at, one) for at, one in told if one.weight is not Weight.DETAIL]
+    shown = []
+    for event in events:
+        if isinstance(event, RollbackStarted):
+            rollout = rollback_of(rollout, event.instance_ids, event.added)
+        told = happening(event, rollout)
+        if told.weight is not Weight.DETAIL:
+            shown.append((f"{event.at:%H:%M:%S}", told))
     total = len(rollout.steps)
     column = len(f"step {total}/{total}")
     lines = []
@@ -130,28 +140,41 @@ class Recap:
         )
 
 
-def outcome_text(
-    rollout: Rollout, state: RunState, run: str, *, paint: Paint = PLAIN, options: str = ""
-) -> str:
+def outcome_text(state: RunState, run: str, *, paint: Paint = PLAIN, options: str = "") -> str:
     """Return how the Run ended, what failed, the recap, and what to run next."""
+    rollout = state.rollout
     parts = [
-        [headline(rollout, state, paint)],
-        list(_failures(state)),
+        [headline(state, paint)],
+        [*_failures(state), *_appeared(state)],
         [f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"],
         list(_next(state, run, options)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
-def headline(rollout: Rollout, state: RunState, paint: Paint = PLAIN) -> str:
+def headline(state: RunState, paint: Paint = PLAIN) -> str:
     """Return the line a script may look for: `Apply complete!` or `Apply halted at ...`."""
-    outcome = state.outcome
+    outcome, rollout = state.outcome, state.rollout
+    what = "Apply" if state.rollback is None else "Rollback"
     if outcome is None:
-        return paint(f"Apply interrupted at {place_text(rollout, state.step)}", Tone.WARNING)
+        return paint(f"{what} interrupted at {place_text(rollout, state.step)}", Tone.WARNING)
     if outcome.exit_code is ExitCode.SUCCESS:
         return paint("Apply complete!", Tone.GOOD)
+    if outcome.exit_code is ExitCode.ROLLED_BACK:
+        return paint(f"Rollback complete: {one_line(outcome.reason)}", Tone.WARNING)
     where, why = place_text(rollout, outcome.step), one_line(outcome.reason)
-    return paint(f"Apply halted at {where}: {why}", Tone.BAD)
+    return paint(f"{what} halted at {where}: {why}", Tone.BAD)
+
+
+def _appeared(state: RunState) -> Iterator[str]:
+    """Name what came meanwhile and is left outdated, and what autoscale is left with."""
+    outdated = [one.instance.instance_id for one in state.appeared.values() if not one.is_current]
+    if outdated and state.rollback is None:
+        verb = "was" if len(outdated) == 1 else "were"
+        yield f"{names_text(outdated)} came meanwhile and {verb} outdated: plan again".capitalize()
+    if state.pins is not None and state.outcome is not None:
+        names = ", ".join(one_line(one.name) for one in state.pins.settings)
+        yield f"Autoscale {names} is still pinned: vmssplan recover {state.run}"
 
 
 def _failures(state: RunState) -> Iterator[str]:
@@ -174,6 +197,19 @@ def _next(state: RunState, run: str, options: str) -> Iterator[str]:
     code = state.outcome.exit_code if state.outcome else ExitCode.CANCELLED
     if code is ExitCode.SUCCESS:
         return
-    advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
+    rollout = state.rollout
+    step = rollout.steps[state.step - 1] if 0 < state.step <= len(rollout.steps) else None
+    if code is ExitCode.PAUSED and isinstance(step, Approval):
+        advice = APPROVE
+    else:
+        advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
     yield f"What next: {advice.text}"
-    yield from (f"  vmssplan {command.format(run=run)}{options}" for command in advice.commands)
+    yield from _commands(advice, state, run, options)
+    if code in (ExitCode.INSTANCE_FAILED, ExitCode.GATE) and rollout.rollback is not None:
+        yield TURN_ROUND.text
+        yield from _commands(TURN_ROUND, state, run, options)
+
+
+def _commands(advice: Advice, state: RunState, run: str, options: str) -> Iterator[str]:
+    for command in advice.commands:
+        yield f"  vmssplan {command.format(run=run, step=state.step)}{options}"

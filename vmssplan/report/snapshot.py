@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vmssplan.durations import format_duration
 from vmssplan.model import (
     HealthState,
     Instance,
@@ -20,6 +21,8 @@ from vmssplan.model import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from vmssplan.model import PlatformActions
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../schemas/scenario.v1.schema.json\n"
 POWER_STATES = frozenset(
@@ -106,9 +109,24 @@ def _scale_set(live: ScaleSet) -> dict[str, Any]:
         "applicationHealth": live.has_application_health,
         "zones": sorted({one.zone for one in live.instances if one.zone}),
         "singlePlacementGroup": len(live.instances) <= 100,  # noqa: PLR2004 - Azure's own limit
+        "model": _model(live.platform),
         "instances": [_instance(one) for one in live.instances],
     }
-    return {key: value for key, value in document.items() if value not in (None, [])}
+    return {key: value for key, value in document.items() if value not in (None, [], {})}
+
+
+def _model(actions: PlatformActions) -> dict[str, Any]:
+    """Return what of the set's model lets the simulator act by itself, as Azure does."""
+    properties: dict[str, Any] = {}
+    if actions.repairs is not None:
+        properties["automaticRepairsPolicy"] = {
+            "enabled": True,
+            "gracePeriod": format_duration(actions.repairs.grace_period),
+            "repairAction": actions.repairs.action,
+        }
+    if actions.spot:
+        properties["virtualMachineProfile"] = {"priority": "Spot"}
+    return {"properties": properties} if properties else {}
 
 
 def _instance(one: Instance) -> dict[str, Any]:

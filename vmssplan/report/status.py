@@ -78,7 +78,8 @@ def status_text(records: Sequence[RunRecord], *, paint: Paint = PLAIN, width: in
 
 def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> str:
     """Return one Run in detail: how far it is, its instances by state, and what happened last."""
-    rollout, state = record.rollout, record.state
+    state = record.state
+    rollout = state.rollout
     started = f"{record.started:%Y-%m-%d %H:%M:%S} UTC" if record.started else "not yet"
     rows = {
         "scale set": str(rollout.target),
@@ -89,7 +90,7 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
     head = [paint(f"Run {one_line(record.run)}", Tone.HEADING)]
     for name, value in rows.items():
         head += wrapped(value, width, f"  {name:<9}  ", " " * 13)
-    head.append(f"  digest     {digest(rollout)}")
+    head.append(f"  digest     {digest(record.rollout)}")
     shown = event_lines(record.events, rollout)
     last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
     is_over = state.outcome is not None or not record.is_held
@@ -98,18 +99,18 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
         "\n".join(head),
         "\n".join([paint("Instances", Tone.HEADING), *_instances(state, width)]),
         "\n".join([paint("Last events", Tone.HEADING), *last]) if last else "",
-        outcome_text(rollout, state, record.run, paint=paint).rstrip() if is_over else recap,
+        outcome_text(state, record.run, paint=paint).rstrip() if is_over else recap,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _row(record: RunRecord, state: RunState) -> tuple[str, ...]:
-    recap = Recap.of(record.rollout, state)
+    recap = Recap.of(state.rollout, state)
     return (
         one_line(record.run),
         one_line(str(record.rollout.target)),
         state_word(state, is_held=record.is_held),
-        f"{state.step}/{len(record.rollout.steps)}",
+        f"{state.step}/{len(state.rollout.steps)}",
         str(recap.ok),
         str(recap.failed),
         str(recap.pending),

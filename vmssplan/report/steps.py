@@ -11,9 +11,11 @@ from vmssplan.rollout import (
     Approval,
     AwaitHealth,
     Check,
+    HookTime,
     Pause,
     PinAutoscale,
     RestoreAutoscale,
+    RunHook,
     SetModel,
     UpgradeBatch,
     UpgradeWindow,
@@ -28,11 +30,13 @@ if TYPE_CHECKING:
 def step_title(rollout: Rollout, step: Step) -> str:
     """Return what the step does."""
     match step:
-        case SetModel(fields=fields, changes=changes, skip_reason=reason):
+        case SetModel(fields, changes, reason, no_way_back):
             if reason is not None:
                 owned = _enumerated([f"model.{key}" for key in owned_fields(fields, fields)])
                 return f"Set {owned} (skipped: {one_line(reason)})"
-            return f"Set {_enumerated([change.path for change in changes])}"
+            paths = _enumerated([change.path for change in changes])
+            final = f" (no way back: {one_line(no_way_back)})" if no_way_back else ""
+            return f"Set {paths}{final}"
         case UpgradeBatch(instance_ids=ids, label=label):
             domain = f", {one_line(label)}" if label else ""
             return f"{work_text(rollout, step)}: {counted(len(ids), 'instance')}{domain}"
@@ -44,12 +48,18 @@ def step_title(rollout: Rollout, step: Step) -> str:
             return f"Pause {span_text(duration)}"
         case Approval(message=message):
             return f"Await approval: {one_line(message)}"
-        case Check(probe=probe):
-            return f"Check that {_probe_text(probe)}"
-        case PinAutoscale():
-            return "Pin autoscale: hold the instance count"
+        case Check(probe=probe, counting=counting):
+            often = counting.consecutive_successes
+            times = f", {often} times in a row" if often > 1 else ""
+            return f"Check that {_probe_text(probe)}{times}"
+        case RunHook(time=time, command=command, batch=number):
+            when = "Before" if time is HookTime.BEFORE_BATCH else "After"
+            return f"{when} batch {number} run {_probe_text(command)}"
+        case PinAutoscale(settings=settings):
+            names = _enumerated([one_line(one.name) for one in settings])
+            return f"Pin autoscale {names}: hold the instance count"
         case RestoreAutoscale():
-            return "Restore autoscale: give the setting its bounds back"
+            return "Restore autoscale: give it its bounds back"
     assert_never(step)
 
 
@@ -77,7 +87,7 @@ def health_rule(rollout: Rollout) -> str:
 def batch_of_step(rollout: Rollout, number: int) -> int | None:
     """Return the batch that step (1-based) belongs to; None before the first, and in a window."""
     for step in reversed(rollout.steps[:number]):
-        if isinstance(step, UpgradeBatch | AwaitHealth):
+        if isinstance(step, UpgradeBatch | AwaitHealth | RunHook):
             return step.batch
     return None
 

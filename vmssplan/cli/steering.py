@@ -1,0 +1,322 @@
+"""The verbs that steer a Run from another terminal or job, and those that bring things back.
+
+approve, reject, pause and abort leave an instruction beside the journal; the process that carries
+the Run out follows it. Where none does, the next `resume` will, or the verb says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    CaFileOption,
+    CloudOption,
+    Connection,
+    EndpointOption,
+    NoColorOption,
+    SharedStateOption,
+    SimulatorOption,
+    SpeedOption,
+    StateOption,
+    open_session,
+    open_state,
+)
+from vmssplan.cli.console import Console
+from vmssplan.cli.executing import (
+    JsonOption,
+    Stage,
+    execute,
+    holder,
+    restore_pins,
+    whoami,
+)
+from vmssplan.errors import ExitCode, Refused, UsageInvalid
+
+if TYPE_CHECKING:
+    from vmssplan.engine import RunState
+    from vmssplan.ports import StateStore
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Which Run.")]
+StepArgument = Annotated[
+    int | None,
+    typer.Argument(metavar="[STEP]", help="Which step; left out: the one that waits."),
+]
+
+
+def approve(
+    run: RunArgument,
+    step: StepArgument = None,
+    *,
+    digest: Annotated[
+        str | None,
+        typer.Option("--digest", help="Refuse unless the Run carries out this very Rollout."),
+    ] = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """Let a Run pass an approval. Who, when, and for which digest is written into its journal.
+
+    Example: vmssplan approve web-jammy-1 5
+    """
+    from vmssplan.engine.instructions import Approve
+
+    console, store = Console(), _store(cloud, state_dir, state)
+    so_far = _state(run, store)
+    if digest is not None and digest != so_far.digest:
+        raise Refused(f"{run} carries out {so_far.digest}, not {digest}")
+    number = _approval_step(so_far, run, step)
+    store.instruct(run, Approve(_key(), whoami(), _now(), number, so_far.digest))
+    console.out(f"Step {number} of {run} is approved.")
+    _say_next(run, so_far, store, console)
+    return ExitCode.SUCCESS
+
+
+def reject(
+    run: RunArgument,
+    step: StepArgument = None,
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why not.")] = "no reason given",
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """Say no at an approval: the Run halts there (exit 11). It can be resumed, or rolled back.
+
+    Example: vmssplan reject web-jammy-1 5 --reason "error rate doubled"
+    """
+    from vmssplan.engine.instructions import Reject
+
+    console, store = Console(), _store(cloud, state_dir, state)
+    so_far = _state(run, store)
+    number = _approval_step(so_far, run, step)
+    store.instruct(run, Reject(_key(), whoami(), _now(), number, reason))
+    console.out(f"Step {number} of {run} is not approved.")
+    _say_next(run, so_far, store, console)
+    return ExitCode.SUCCESS
+
+
+def pause(
+    run: RunArgument,
+    *,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """Let a running Run start nothing more; what is in flight is finished.
+
+    Example: vmssplan pause web-jammy-1
+    """
+    from vmssplan.engine.instructions import Hold
+
+    console, store = Console(), _store(cloud, state_dir, state)
+    _must_be_running(run, store)
+    store.instruct(run, Hold(_key(), whoami(), _now()))
+    console.out(f"{run} starts nothing more. To go on: vmssplan resume {run}")
+    return ExitCode.SUCCESS
+
+
+def abort(
+    run: RunArgument,
+    *,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """End a running Run after what is in flight, as Ctrl-C does (its exit code is 8).
+
+    Example: vmssplan abort web-jammy-1
+    """
+    from vmssplan.engine.instructions import Abort
+
+    console, store = Console(), _store(cloud, state_dir, state)
+    _must_be_running(run, store)
+    store.instruct(run, Abort(_key(), whoami(), _now()))
+    console.out(f"{run} ends after what is in flight. To go on later: vmssplan resume {run}")
+    return ExitCode.SUCCESS
+
+
+def rollback(
+    run: RunArgument,
+    *,
+    auto_approve: Annotated[
+        bool, typer.Option("--auto-approve", help="Do not ask before the start.")
+    ] = False,
+    as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    speed: SpeedOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Bring back what a Run has changed: the model, then the instances, under the same floor.
+
+    A Run that is being carried out is told to turn round; any other one is carried on from here,
+    also a complete one. Exit 12: everything is back.
+
+    Example: vmssplan rollback web-jammy-1
+    """
+    console = Console(no_color=no_color)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    if not auto_approve and (as_json or not console.is_terminal):
+        raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
+    return asyncio.run(_rollback(run, connection, console, ask=not auto_approve, as_json=as_json))
+
+
+def recover(
+    run: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="Which Run; left out: all of them."),
+    ] = None,
+    *,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """Give autoscale its bounds back that a killed Run has left pinned. Nothing else is changed.
+
+    Example: vmssplan recover
+    """
+    console = Console()
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, None, state)
+    return asyncio.run(_recover(run, connection, console))
+
+
+async def _rollback(
+    run: str, connection: Connection, console: Console, *, ask: bool, as_json: bool
+) -> int:
+    from vmssplan.engine.events import RollbackRequested, RunResumed
+    from vmssplan.engine.instructions import RollBack
+
+    store = open_state(connection)
+    state = _state(run, store)
+    if state.rollback is not None:
+        hint = f"vmssplan resume {run}{connection.arguments()}"
+        raise UsageInvalid(f"{run} is on its way back already", hint=hint)
+    if state.rollout.rollback is None:
+        raise Refused(f"there is no way back from {run}: {state.rollout.no_way_back}")
+    if ask and not _confirm_rollback(run, state, console):
+        console.say("Nothing was changed.")
+        return ExitCode.CANCELLED
+    if _is_running(run, store):
+        store.instruct(run, RollBack(_key(), whoami(), _now()))
+        console.out(f"{run} turns round after what is in flight. See: vmssplan status {run}")
+        return ExitCode.SUCCESS
+    async with open_session(connection, console) as session:
+        with store.hold(state.rollout.target, holder(session, run)):
+            state = _state(run, store)
+            now = session.clock.now()
+            stage = Stage(session, store, connection, console, as_json)
+            request = RollbackRequested(now, _key(), whoami())
+            return await execute(run, state, stage, RunResumed(now), request)
+
+
+def _confirm_rollback(run: str, state: RunState, console: Console) -> bool:
+    from vmssplan.report.text import rollout_text
+    from vmssplan.rollout import rollback_of
+
+    touched = tuple(i for i in state.progress if i in state.touched)
+    back = rollback_of(state.rollout, touched)
+    console.out(rollout_text(back, paint=console.paint(), width=console.width))
+    return console.ask(f"\nRoll {run} back? Only 'yes' goes on:") == "yes"
+
+
+async def _recover(run: str | None, connection: Connection, console: Console) -> int:
+    store = open_state(connection)
+    wanted = store.runs() if run is None else (run,)
+    pinned = [one for one in wanted if _state(one, store).pins is not None]
+    recovered = 0
+    if pinned:
+        async with open_session(connection, console) as session:
+            stage = Stage(session, store, connection, console)
+            for one in pinned:
+                if _is_running(one, store):
+                    console.say(f"{one} is being carried out, and gives it back itself.")
+                    continue
+                with store.hold(store.rollout(one).target, holder(session, one)):
+                    recovered += await restore_pins(one, stage)
+    if not recovered:
+        console.out("No Run has left autoscale pinned.")
+    return ExitCode.SUCCESS
+
+
+def tell_to_go_on(run: str, store: StateStore, console: Console) -> bool:
+    """Tell a Run that is carried out and paused to go on; False when nobody carries it out."""
+    from vmssplan.engine.instructions import GoOn
+
+    if not _is_running(run, store):
+        return False
+    if _state(run, store).people.held is None:
+        raise UsageInvalid(
+            f"{run} is being carried out, and is not paused",
+            hint=f"`vmssplan status {run}` shows how far it is",
+        )
+    store.instruct(run, GoOn(_key(), whoami(), _now()))
+    console.out(f"{run} goes on.")
+    return True
+
+
+def _store(cloud: str, state_dir: Path, state: str | None) -> StateStore:
+    return open_state(Connection(None, None, None, cloud, state_dir, None, state))
+
+
+def _state(run: str, store: StateStore) -> RunState:
+    from vmssplan.engine import replay
+
+    return replay(store.rollout(run), store.events(run))
+
+
+def _is_running(run: str, store: StateStore) -> bool:
+    held = store.holder(store.rollout(run).target)
+    return held is not None and held.run == run
+
+
+def _must_be_running(run: str, store: StateStore) -> None:
+    if not _is_running(run, store):
+        raise UsageInvalid(
+            f"nobody carries {run} out just now", hint=f"`vmssplan status {run}` says how it stands"
+        )
+
+
+def _approval_step(state: RunState, run: str, step: int | None) -> int:
+    """Return the step to approve: the one asked for, else the one the Run stands at."""
+    from vmssplan.rollout import Approval
+
+    steps = state.rollout.steps
+    asked = [n for n, one in enumerate(steps, start=1) if isinstance(one, Approval)]
+    number = state.step if step is None else step
+    if state.rollback is not None:
+        raise UsageInvalid(f"{run} is on its way back, where nobody is asked")
+    if number in asked:
+        return number
+    listed = ", ".join(str(n) for n in asked) or "none"
+    raise UsageInvalid(
+        f"step {number} of {run} is no approval", hint=f"its approvals are steps: {listed}"
+    )
+
+
+def _say_next(run: str, state: RunState, store: StateStore, console: Console) -> None:
+    if state.outcome is not None and not _is_running(run, store):
+        console.hint(f"vmssplan resume {run}")
+
+
+def _key() -> str:
+    return uuid.uuid4().hex
+
+
+def _now() -> datetime:
+    # People live by the wall clock, also where the Run lives in virtual time.
+    return datetime.now(UTC)

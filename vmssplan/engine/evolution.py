@@ -1,0 +1,317 @@
+"""The pure step from one state of a Run to the next: what is true after one more Event."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import TYPE_CHECKING, assert_never
+
+from vmssplan.engine import events as ev
+from vmssplan.engine.state import (
+    Deferral,
+    InFlight,
+    Outcome,
+    People,
+    Phase,
+    Pins,
+    Progress,
+    RunState,
+)
+from vmssplan.errors import ExitCode
+from vmssplan.gates import Measurement, Tally
+from vmssplan.rollout import rollback_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from vmssplan.rollout import Rollout
+
+QUIET_TIME = timedelta(minutes=5)
+"""When nothing was tried for this long, the next deferral is not held against the last ones."""
+
+
+def replay(rollout: Rollout, events: Iterable[ev.Event]) -> RunState:
+    """Return the state after these Events, from the beginning."""
+    return reduce(evolve, events, RunState.begin(rollout))
+
+
+def evolve(state: RunState, event: ev.Event) -> RunState:
+    """Return the state after one more Event."""
+    if isinstance(event, ev.InstanceEvent):
+        return _instance_evolved(state, event)
+    if isinstance(event, ev.RequestEvent):
+        return _request_evolved(state, event)
+    if isinstance(event, ev.AutoscaleEvent):
+        return _autoscale_evolved(state, event)
+    if isinstance(event, ev.GateEvent):
+        return _gate_evolved(state, event)
+    if isinstance(event, ev.PeopleEvent):
+        return replace(state, people=_told(state.people, event), tally=_tally_told(state, event))
+    return _run_evolved(state, event)
+
+
+def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
+    match event:
+        case ev.RunStarted(run=run, digest=digest, waits=waits):
+            return replace(state, run=run, digest=digest, people=People(waits=waits))
+        case ev.RunResumed():
+            return _resumed(state, event)
+        case ev.StepStarted(at=at, step=step):
+            return replace(
+                state,
+                step=step,
+                step_started_at=at,
+                deferral=None,
+                floor_reached_at=None,
+                tally=Tally(),
+                hook=None,
+            )
+        case ev.StepCompleted():
+            return replace(state, step_started_at=None, deferral=None)
+        case ev.FloorReached(at=at):
+            return replace(state, floor_reached_at=at)
+        case ev.InstanceAppeared(instance=instance):
+            return replace(state, appeared={**state.appeared, instance.vm_id: event})
+        case ev.RollbackStarted():
+            return _rolling_back(state, event)
+        case ev.RunHalted(step=step, exit_code=code, reason=reason):
+            return replace(state, outcome=Outcome(ExitCode(code), step, reason))
+        case ev.RunCompleted():
+            code = ExitCode.ROLLED_BACK if state.rollback else ExitCode.SUCCESS
+            why = state.rollback.reason if state.rollback else ""
+            return replace(state, outcome=Outcome(code, state.step, why))
+    assert_never(event)
+
+
+def _rolling_back(state: RunState, event: ev.RollbackStarted) -> RunState:
+    """Begin at the first step of the way back; what the Run holds and was told stays."""
+    begun = RunState.begin(rollback_of(state.rollout, event.instance_ids, event.added))
+    return replace(
+        begun,
+        run=state.run,
+        digest=state.digest,
+        requests=state.requests,
+        people=replace(state.people, rollback=None, refusal=None, held=None),
+        pins=state.pins,
+        appeared=state.appeared,
+        rollback=event,
+    )
+
+
+def _autoscale_evolved(state: RunState, event: ev.AutoscaleEvent) -> RunState:
+    return replace(state, pins=_pins_evolved(state.pins, event), deferral=None)
+
+
+def _pins_evolved(pins: Pins | None, event: ev.AutoscaleEvent) -> Pins | None:
+    if isinstance(event, ev.AutoscalePinIntended):
+        return Pins(event.settings, event.count)
+    if pins is None:
+        return None
+    match event:
+        case ev.AutoscalePinned():
+            return Pins(pins.settings, pins.count, is_settled=True)
+        case ev.AutoscaleRestored():
+            return None
+        case ev.AutoscaleDeferred(at=at):
+            return replace(pins, deferred=event, deferred_since=pins.deferred_since or at)
+        case ev.AutoscaleLeftPinned(reason=reason):
+            return replace(pins, given_up=reason)
+    assert_never(event)
+
+
+def _gate_evolved(state: RunState, event: ev.GateEvent) -> RunState:
+    match event:
+        case ev.GateMeasured(at=at, verdict=verdict, detail=detail):
+            return replace(state, tally=state.tally.after(Measurement(verdict, detail), at))
+        case ev.HookStarted():
+            return replace(state, hook=None)
+        case ev.HookEnded():
+            return replace(state, hook=event)
+        case ev.ApprovalAwaited(step=step):
+            return replace(state, people=replace(state.people, awaited_step=step))
+    assert_never(event)
+
+
+def _told(people: People, event: ev.PeopleEvent) -> People:
+    people = replace(people, followed=people.followed | ({event.key} - {""}))
+    match event:
+        case ev.ApprovalGiven(step=step):
+            return replace(people, approved={**people.approved, step: event}, refusal=None)
+        case ev.ApprovalRefused():
+            return replace(people, refusal=event)
+        case ev.RunHeld():
+            return replace(people, held=event)
+        case ev.RunContinued():
+            return replace(people, held=None)
+        case ev.CancelRequested():
+            return replace(people, cancel=event)
+        case ev.RollbackRequested():
+            return replace(people, rollback=event)
+        case ev.InstructionIgnored():
+            return people
+    assert_never(event)
+
+
+def _tally_told(state: RunState, event: ev.PeopleEvent) -> Tally:
+    """Ask a gate afresh that held the Run, when it is told to go on."""
+    return Tally() if isinstance(event, ev.RunContinued) else state.tally
+
+
+def _instance_evolved(state: RunState, event: ev.InstanceEvent) -> RunState:
+    one = state.progress[event.instance_id]
+    match event:
+        case ev.InstanceUpgraded(at=at):
+            one = Progress(Phase.AWAITING, one.step, upgraded_at=at)
+            state = replace(state, deferral=None)
+        case ev.InstanceNotStarted():
+            one = Progress(Phase.PENDING, one.step)
+        case ev.InstanceSkipped(reason=reason):
+            one = replace(one, phase=Phase.SKIPPED, skip_reason=reason, failure=None)
+            state = replace(state, refusal=None)
+        case ev.InstanceBecameHealthy(at=at):
+            one = replace(one, healthy_since=at)
+        case ev.InstanceBecameUnhealthy(at=at):
+            # A ready instance that falls sick again gets a deadline of its own.
+            since = at if one.phase is Phase.READY else one.upgraded_at
+            one = replace(one, phase=Phase.AWAITING, healthy_since=None, upgraded_at=since)
+        case ev.InstanceReady():
+            one = replace(one, phase=Phase.READY)
+        case ev.InstanceFailed():
+            one = replace(one, phase=Phase.FAILED, healthy_since=None, failure=event)
+        case _:
+            assert_never(event)
+    return replace(state, progress={**state.progress, event.instance_id: one})
+
+
+def _with_phase(state: RunState, instance_ids: Iterable[str], phase: Phase) -> RunState:
+    moved = {i: replace(state.progress[i], phase=phase) for i in instance_ids}
+    return replace(state, progress={**state.progress, **moved})
+
+
+def _request_evolved(state: RunState, event: ev.RequestEvent) -> RunState:
+    match event:
+        case ev.ModelWriteIntended(at=at, request=number):
+            return _intended(state, InFlight(number, at))
+        case ev.UpgradeIntended(at=at, request=number, instance_ids=ids):
+            state = replace(
+                _intended(state, InFlight(number, at, ids)),
+                floor_reached_at=None,
+                touched=state.touched.union(ids),
+            )
+            return _with_phase(state, ids, Phase.OPERATING)
+        case ev.OperationAccepted(request=number, operation=operation):
+            state = replace(state, deferral=None)
+            return _in_flight_changed(state, number, operation, is_in_doubt=not operation)
+        case ev.OutcomeLost(request=number):
+            return _in_flight_changed(state, number, None, is_in_doubt=True)
+        case ev.RequestDeferred(blind_since=datetime()):
+            return replace(state, blindness=event)
+        case ev.RequestDeferred(request=number):
+            return _withdrawn(replace(state, deferral=_deferral(state, event)), number)
+        case ev.RequestRefused(request=number):
+            return replace(_withdrawn(state, number), refusal=event)
+        case ev.OperationEnded():
+            return _operation_ended(state, event)
+    assert_never(event)
+
+
+def _intended(state: RunState, request: InFlight) -> RunState:
+    return replace(state, in_flight=(*state.in_flight, request), requests=request.request)
+
+
+def _in_flight_changed(
+    state: RunState, number: int, operation: str | None, *, is_in_doubt: bool
+) -> RunState:
+    """Change one request in flight; `operation` None keeps what is known."""
+    changed = tuple(
+        replace(
+            one,
+            operation=one.operation if operation is None else operation,
+            is_in_doubt=is_in_doubt,
+        )
+        if one.request == number
+        else one
+        for one in state.in_flight
+    )
+    return replace(state, in_flight=changed)
+
+
+def _withdrawn(state: RunState, number: int | None) -> RunState:
+    """Take a request back: it did nothing."""
+    taken = [one for one in state.in_flight if one.request == number]
+    rest = tuple(one for one in state.in_flight if one.request != number)
+    ids = [instance_id for one in taken for instance_id in one.instance_ids]
+    return _with_phase(replace(state, in_flight=rest), ids, Phase.PENDING)
+
+
+def _deferral(state: RunState, event: ev.RequestDeferred) -> Deferral:
+    """Count deferrals in a row; after a quiet time a new row begins."""
+    before = state.deferral
+    if before is None or event.at > before.until + QUIET_TIME:
+        return Deferral(event.at, 1, event.until, event)
+    return Deferral(before.since, before.count + 1, event.until, event)
+
+
+def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
+    """Settle a request; a model write that failed is a refusal."""
+    ended = [one for one in state.in_flight if one.request == event.request]
+    rest = tuple(one for one in state.in_flight if one.request != event.request)
+    deferral = None
+    if not event.status and state.deferral is not None:
+        # A request settled by looking may have to be made again: the row of deferrals goes on,
+        # and the time in doubt was no quiet time.
+        deferral = replace(state.deferral, until=max(state.deferral.until, event.at))
+    state = replace(state, in_flight=rest, deferral=deferral)
+    is_model = any(not one.instance_ids for one in ended)
+    if not is_model or event.status in ("Succeeded", ""):
+        return state
+    code = int(ExitCode.INSTANCE_FAILED)
+    why = event.code or event.status
+    refusal = ev.RequestRefused(event.at, event.request, code, why, event.message)
+    return replace(state, refusal=refusal)
+
+
+def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
+    """Go on: failures are tried again, and what nobody watched meanwhile is in doubt."""
+    progress = {i: _progress_resumed(one, event.at) for i, one in state.progress.items()}
+    retried = [
+        one.step
+        for i, one in progress.items()
+        if one.phase is Phase.PENDING and state.progress[i].phase is Phase.FAILED
+    ]
+    back_to = min(retried, default=state.step + 1)
+    is_over = state.step_started_at is None
+    is_going_back = back_to < state.step or (back_to == state.step and is_over)
+    return replace(
+        state,
+        step=back_to - 1 if is_going_back else state.step,
+        step_started_at=None if is_going_back else state.step_started_at,
+        progress=progress,
+        in_flight=tuple(replace(one, is_in_doubt=True) for one in state.in_flight),
+        deferral=None,
+        blindness=None,
+        refusal=None,
+        floor_reached_at=None,
+        tally=Tally(),
+        hook=None,
+        people=replace(
+            state.people,
+            waits=event.waits,
+            awaited_step=None,
+            refusal=None,
+            held=None,
+            cancel=None,
+            rollback=None,
+        ),
+        pins=state.pins and Pins(state.pins.settings, state.pins.count),
+        outcome=None,
+    )
+
+
+def _progress_resumed(one: Progress, at: datetime) -> Progress:
+    if one.failure is not None:
+        if one.failure.phase is ev.FailurePhase.OPERATION:
+            return Progress(Phase.PENDING, one.step)
+        return Progress(Phase.AWAITING, one.step, upgraded_at=at)
+    return replace(one, healthy_since=None) if one.phase is Phase.AWAITING else one

@@ -1,0 +1,87 @@
+"""Which instances may start now: the strategy's window, and the floor under everything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmssplan.engine import events as ev
+from vmssplan.engine.commands import Command, Record, ReimageInstances, UpgradeInstances
+from vmssplan.engine.state import Phase
+from vmssplan.engine.waiting import set_is_busy, wait
+from vmssplan.model import BUSY_STATES, Method
+from vmssplan.rollout import UpgradeWindow
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from vmssplan.engine.state import Live, RunState
+    from vmssplan.model import Instance
+
+
+def upgrade(
+    ids: Sequence[str], limit: int, state: RunState, live: Live, now: datetime
+) -> Command | None:
+    """Start what the window and the floor allow; None when nothing of the step is left."""
+    mine = set(ids)
+    is_window = isinstance(state.rollout.steps[state.step - 1], UpgradeWindow)
+    pending = [i for i in ids if state.progress[i].phase is Phase.PENDING]
+    if not pending:
+        unsettled = (Phase.OPERATING, Phase.AWAITING) if is_window else (Phase.OPERATING,)
+        is_open = any(state.progress[i].phase in unsettled for i in ids)
+        return wait(state, now) if is_open else None
+    if any(i not in mine for i in state.ids(Phase.AWAITING)):
+        return wait(state, now)
+    known = live.instances
+    if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
+        return set_is_busy(state, now)
+    idle = [known[i] for i in pending if i in known and not known[i].is_busy]
+    chosen = startable(idle, max(0, limit), state, live)
+    if chosen:
+        is_upgrade = state.rollout.method is Method.UPGRADE
+        return (UpgradeInstances if is_upgrade else ReimageInstances)(state.step, chosen)
+    if not idle and not state.in_flight:
+        return set_is_busy(state, now)
+    return wait(state, now) if limit <= 0 else below_floor(state, live, now)
+
+
+def startable(
+    candidates: Sequence[Instance], limit: int, state: RunState, live: Live
+) -> tuple[str, ...]:
+    """Return the candidates that may start now, in order, at most `limit`.
+
+    Taking an instance out of service needs room above the floor; repairing one that is out of
+    service already does not.
+    """
+    serving = live.serving(state.rollout.health.source)
+    room = in_service(state, live) - state.rollout.bounds.floor
+    chosen: list[str] = []
+    for instance in candidates:
+        if len(chosen) >= limit:
+            break
+        if instance.instance_id in serving:
+            if room < 1:
+                continue
+            room -= 1
+        chosen.append(instance.instance_id)
+    return tuple(chosen)
+
+
+def has_room(ids: Sequence[str], state: RunState, live: Live) -> bool:
+    """Tell whether all of these may go out of service together."""
+    serving = live.serving(state.rollout.health.source).intersection(ids)
+    return len(serving) <= max(0, in_service(state, live) - state.rollout.bounds.floor)
+
+
+def in_service(state: RunState, live: Live) -> int:
+    """Count what serves now; what we operate on does not, even if the list is behind."""
+    operated = {i for request in state.in_flight for i in request.instance_ids}
+    return len(live.serving(state.rollout.health.source) - operated)
+
+
+def below_floor(state: RunState, live: Live, now: datetime) -> Command:
+    """Wait; if it is the floor that forbids to go on, write that down once."""
+    if state.floor_reached_at is None and not state.in_flight:
+        seen = in_service(state, live)
+        return Record((ev.FloorReached(now, seen, state.rollout.bounds.floor),))
+    return wait(state, now)

@@ -1,0 +1,223 @@
+"""The way back: a Rollout computed together with the one it undoes, and reviewed with it.
+
+The instances go back to what most of them ran, batch by batch in the same order, under the same
+floor, health, pauses and hooks. Nobody is asked between: approvals are for going forward, and the
+application is checked once, at the end, because halfway it is what made us turn round.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmssplan.diff import diff_model
+from vmssplan.model import (
+    ApprovalGate,
+    Autoscale,
+    Failure,
+    ModelFields,
+    OnFailure,
+    follows_latest,
+    image_text,
+    pinned,
+)
+from vmssplan.rollout.steps import (
+    Approval,
+    AwaitHealth,
+    Check,
+    Pause,
+    PinAutoscale,
+    RestoreAutoscale,
+    RunHook,
+    SetModel,
+    Step,
+    UpgradeBatch,
+    UpgradeWindow,
+)
+from vmssplan.rollout.values import Disposition, PlannedInstance, Rollback, Rollout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmssplan.model import AutoscaleSetting, ImageReference, Instance, Plan, ScaleSet
+
+NOT_TOUCHED = "this Run has not changed it"
+
+
+def way_back(
+    plan: Plan,
+    live: ScaleSet,
+    wanted: ModelFields,
+    outdated: Sequence[Instance],
+    work: Sequence[Step],
+    settings: tuple[AutoscaleSetting, ...],
+    missing_image: str | None,
+) -> tuple[Rollback | None, str | None]:
+    """Return the Rollback; or None and the reason why there is none.
+
+    Without an instance to upgrade there is neither: nothing has to go back.
+    """
+    if not outdated:
+        return None, None
+    before = previous_model(live, wanted, outdated)
+    if before == ModelFields():
+        return None, "the Plan owns neither image nor vmSize, so nothing is known to go back to"
+    if before.is_met_by(wanted):
+        return None, "the instances run what is wanted already; what they ran before is not known"
+    if before.image is not None and follows_latest(before.image):
+        return None, f"which version the instances run of {image_text(before.image)} is not known"
+    if missing_image is not None:
+        return None, missing_image
+    steps: list[Step] = [SetModel(before, diff_model(wanted, before)), *_work_back(plan, work)]
+    if plan.autoscale is Autoscale.PIN and settings:
+        steps = [PinAutoscale(settings), *steps, RestoreAutoscale()]
+    return Rollback(before, tuple(steps), tuple(_notes(live, wanted, before, outdated))), None
+
+
+def previous_model(
+    live: ScaleSet, wanted: ModelFields, outdated: Sequence[Instance]
+) -> ModelFields:
+    """Return the owned fields as most of the instances have them, exact where they can be.
+
+    The model itself may say `latest`, or be ahead of the instances: what ran is what comes back.
+    """
+    image = None
+    if wanted.image is not None:
+        running = Counter(_image_run(one, live) for one in outdated)
+        image = running.most_common(1)[0][0]
+    sizes = Counter(one.vm_size for one in outdated if one.vm_size)
+    vm_size = sizes.most_common(1)[0][0] if wanted.vm_size is not None and sizes else None
+    return ModelFields(image=image, vm_size=vm_size)
+
+
+def _image_run(instance: Instance, live: ScaleSet) -> ImageReference | None:
+    image = instance.image or live.model.image
+    if image is None or instance.exact_version is None:
+        return image
+    return pinned(image, instance.exact_version) if follows_latest(image) else image
+
+
+def _work_back(plan: Plan, work: Sequence[Step]) -> Iterator[Step]:
+    yield from (step for step in work if not isinstance(step, Approval | Check))
+    ids = tuple(
+        i
+        for step in work
+        if isinstance(step, UpgradeBatch | UpgradeWindow)
+        for i in step.instance_ids
+    )
+    checks = {gate.check: gate.counting for gate in plan.gates}
+    for check, counting in checks.items():
+        if not isinstance(check, ApprovalGate):
+            yield Check(check, counting, None, ids)
+
+
+def _notes(
+    live: ScaleSet, wanted: ModelFields, before: ModelFields, outdated: Sequence[Instance]
+) -> Iterator[str]:
+    others = [one.instance_id for one in outdated if not one.runs(before)]
+    if others:
+        ran = "instance ran" if len(others) == 1 else "instances ran"
+        names = ", ".join(others)
+        yield f"{len(others)} {ran} something else ({names}), and would go back to this too"
+    if before.image is not None and not before.is_met_by(live.model):
+        yield "the model said otherwise than what most instances ran; it would say what they ran"
+    if wanted.upgrade_policy not in (None, live.model.upgrade_policy):
+        yield f"upgradePolicy would stay {wanted.upgrade_policy}"
+
+
+def rollback_of(
+    rollout: Rollout, instance_ids: Sequence[str], added: Sequence[PlannedInstance] = ()
+) -> Rollout:
+    """Return the way back for these instances; `added` came with the new model during the Run.
+
+    Raises ValueError when the Rollout has no way back.
+    """
+    back = rollout.rollback
+    if back is None:
+        raise ValueError(rollout.no_way_back or "there is no way back")
+    touched = frozenset(instance_ids)
+    instances = tuple(_planned_back(one, touched) for one in rollout.instances)
+    steps = list(_renumbered(_kept(back.steps, touched)))
+    if added:
+        steps = _with_added(steps, tuple(one.instance_id for one in added), rollout)
+    return replace(
+        rollout,
+        model=back.model,
+        failure=Failure(rollout.failure.max_failed_instances, OnFailure.FREEZE),
+        fingerprint=replace(rollout.fingerprint, model=_written(rollout)),
+        steps=tuple(steps),
+        instances=(*instances, *added),
+        notes=back.notes,
+        rollback=None,
+        no_way_back="this is the way back",
+    )
+
+
+def _written(rollout: Rollout) -> ModelFields:
+    """Return what the model says when the Rollout has written it."""
+    seen, wanted = rollout.fingerprint.model, rollout.model
+    return ModelFields(
+        wanted.image or seen.image,
+        wanted.vm_size or seen.vm_size,
+        wanted.upgrade_policy or seen.upgrade_policy,
+    )
+
+
+def _planned_back(one: PlannedInstance, touched: frozenset[str]) -> PlannedInstance:
+    if one.instance_id in touched:
+        return replace(one, disposition=Disposition.UPGRADE, reason="goes back")
+    return replace(one, disposition=Disposition.SKIPPED, reason=NOT_TOUCHED)
+
+
+def _kept(steps: Sequence[Step], touched: frozenset[str]) -> Iterator[Step]:
+    """Yield the steps with these instances; a batch without any is left out with its pause."""
+    is_empty = False
+    for step in steps:
+        match step:
+            case UpgradeBatch() | UpgradeWindow() | RunHook():
+                ids = tuple(i for i in step.instance_ids if i in touched)
+                is_empty = not ids
+                if ids:
+                    yield replace(step, instance_ids=ids)
+            case AwaitHealth() | Pause():
+                if not is_empty:
+                    yield step
+            case Check():
+                yield replace(
+                    step, instance_ids=tuple(i for i in step.instance_ids if i in touched)
+                )
+            case _:
+                yield step
+
+
+def _renumbered(steps: Iterator[Step]) -> Iterator[Step]:
+    numbers: dict[int, int] = {}
+    for step in steps:
+        if isinstance(step, UpgradeBatch | AwaitHealth | RunHook):
+            number = numbers.setdefault(step.batch, len(numbers) + 1)
+            yield replace(step, batch=number)
+        else:
+            yield step
+
+
+def _with_added(steps: Sequence[Step], ids: tuple[str, ...], rollout: Rollout) -> list[Step]:
+    """Put what came during the Run behind the rest, no more at a time than may be out."""
+    limit = max(1, rollout.bounds.max_unavailable)
+    last = max(
+        (
+            n
+            for n, step in enumerate(steps, 1)
+            if isinstance(step, SetModel | AwaitHealth | UpgradeWindow)
+        ),
+        default=0,
+    )
+    number = max((step.batch for step in steps if isinstance(step, UpgradeBatch)), default=0)
+    while last < len(steps) and isinstance(steps[last], RunHook):
+        last += 1
+    more: list[Step] = []
+    for start in range(0, len(ids), limit):
+        number += 1
+        part = ids[start : start + limit]
+        more += [UpgradeBatch(number, part, "came meanwhile"), AwaitHealth(number)]
+    return [*steps[:last], *more, *steps[last:]]
