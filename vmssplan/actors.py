@@ -30,6 +30,15 @@ def os_upgrades_off(target: ScaleSetId) -> str:
     )
 
 
+def rolling_upgrade_text(target: ScaleSetId) -> str:
+    """Say that Azure's own rolling upgrade is at work, and what to do about it."""
+    return (
+        "a rolling upgrade of Azure's own is in progress; wait for it, or cancel it with: az vmss"
+        f" rolling-upgrade cancel --subscription {target.subscription_id}"
+        f" --resource-group {target.resource_group} --name {target.name}"
+    )
+
+
 def repair_text(repairs: AutomaticRepairs) -> str:
     """Say what becomes of an instance, after how long."""
     done = _REPAIRS.get(repairs.action, f"repairs it ({repairs.action})")

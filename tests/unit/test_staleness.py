@@ -152,7 +152,8 @@ def test_a_rolling_upgrade_of_azures_own_is_refused() -> None:
         [reason] = refusals(
             rollout(LIVE), LIVE, rolling_upgrade_in_progress=True, is_resuming=is_resuming
         )
-        assert "rolling upgrade" in reason
+        assert "a rolling upgrade of Azure's own is in progress" in reason
+        assert "az vmss rolling-upgrade cancel" in reason
 
 
 @pytest.mark.parametrize("state", ["Updating", "Failed", "Deleting"])
