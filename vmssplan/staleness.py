@@ -11,21 +11,11 @@ from vmssplan.actors import OS_UPGRADES_ARE_ON, os_upgrades_off, rolling_upgrade
 from vmssplan.diff import diff_model
 from vmssplan.model import (
     SUCCEEDED,
-    Autoscale,
-    HealthSource,
     ModelFields,
-    OnFailure,
     ScaleSet,
     UpgradeMode,
 )
-from vmssplan.rollout import (
-    Approval,
-    Check,
-    Disposition,
-    PinAutoscale,
-    RestoreAutoscale,
-    Rollout,
-)
+from vmssplan.rollout import Disposition, Rollout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +75,6 @@ def refusals(
     return (
         *_unsafe(rollout, live),
         *_occupied(live, is_rolling=rolling_upgrade_in_progress, is_resuming=is_resuming),
-        *_not_executable(rollout),
     )
 
 
@@ -111,17 +100,3 @@ def _occupied(live: ScaleSet, *, is_rolling: bool, is_resuming: bool) -> Iterato
             f"the scale set is {live.provisioning_state}, not Succeeded: another operation runs"
             " on it, or the last one failed"
         )
-
-
-def _not_executable(rollout: Rollout) -> Iterator[str]:
-    """Name what this version shows in a Rollout, but cannot carry out."""
-    if any(isinstance(step, Approval | Check) for step in rollout.steps):
-        yield "this version cannot carry out gates yet; take them out of the Plan"
-    if any(isinstance(step, PinAutoscale | RestoreAutoscale) for step in rollout.steps) or (
-        rollout.autoscale is Autoscale.REFUSE
-    ):
-        yield "this version cannot see autoscale settings yet; use autoscale: ignore"
-    if rollout.failure.on_failure is OnFailure.ROLLBACK:
-        yield "this version cannot roll back yet; use failure.onFailure: freeze"
-    if rollout.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
-        yield f"this version cannot judge health by {rollout.health.source} yet"
