@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.values import scale_set
+from tests.support.values import rollout, scale_set
 from vmssplan.actors import platform_notes
 from vmssplan.backends.arm_documents import read_platform_actions
 from vmssplan.model import AutomaticRepairs, PlatformActions
@@ -93,6 +93,12 @@ def test_each_action_is_one_sentence(actions: PlatformActions, said: str) -> Non
     """What Azure may do, and to what end."""
     [sentence] = platform_notes(replace(scale_set(2), platform=actions))
     assert said in sentence
+
+
+def test_a_rollout_says_what_azure_may_do_meanwhile() -> None:
+    """Among its decisions, so that the reviewer reads it."""
+    live = replace(scale_set(2), platform=PlatformActions(spot=True))
+    assert rollout(live).notes[-1] == next(platform_notes(live))
 
 
 def test_a_set_that_azure_leaves_alone_has_no_note() -> None:

@@ -1,10 +1,11 @@
-"""The decisions that the Plan left to us, in words, each with its integer."""
+"""The decisions that the Plan left to us, each with its integer, and what Azure may do itself."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vmssplan import batching
+from vmssplan.actors import platform_notes
 from vmssplan.model import (
     Autoscale,
     HealthSource,
@@ -30,7 +31,7 @@ def decisions(
     bounds: Bounds,
     settings: Sequence[AutoscaleSetting],
 ) -> Sequence[str]:
-    """Name every decision that the Plan left to us, with its integer."""
+    """Name every decision that the Plan left to us, with its integer, and what Azure may do."""
     notes = []
     total, limit = bounds.total, bounds.max_unavailable
     if wanted.image is not None and plan.model.image != wanted.image:
@@ -63,4 +64,5 @@ def decisions(
         notes.append("autoscale settings are not looked at")
     elif not settings:
         notes.append("no autoscale setting scales this set now")
+    notes.extend(platform_notes(live))
     return notes
