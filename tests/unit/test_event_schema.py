@@ -24,6 +24,7 @@ from vmssplan.engine import Event, replay
 from vmssplan.engine import events as ev
 from vmssplan.report import event_schema as made
 from vmssplan.report.as_json import EVENT_TYPES, event_json, outcome_line_json, version_json
+from vmssplan.report.event_words import TYPES
 from vmssplan.schema_files import schema
 
 ROLLOUT = twelve()
@@ -95,6 +96,7 @@ def test_every_event_has_its_type_and_definition() -> None:
 
     assert {kind.__name__ for kind in EVENT_TYPES} == names, "add it to EVENT_TYPES in as_json.py"
     assert {one["$ref"].removeprefix("#/$defs/") for one in others} == names
+    assert set(TYPES) == set(EVENT_TYPES.values())
 
 
 @pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)

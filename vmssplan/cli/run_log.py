@@ -37,12 +37,11 @@ class RunLog:
     """A Watcher that logs."""
 
     def __init__(self, run: str, rollout: Rollout) -> None:
-        self._rollout = rollout
         self._run = {"run": run, "plan": rollout.plan, "scaleSet": rollout.target.resource_id}
 
     def happened(self, event: Event, state: RunState) -> None:
         """Log the Event, and remember where the Run is for what is logged until the next one."""
-        place = self._place(state)
+        place = _place(state)
         request: dict[str, Any] = {}
         if isinstance(event, ev.ModelWriteIntended | ev.UpgradeIntended):
             before = state.deferral.count if state.deferral else 0
@@ -50,7 +49,7 @@ class RunLog:
             if isinstance(event, ev.UpgradeIntended):
                 request["instances"] = list(event.instance_ids)
         set_context({**self._run, **place, **request})
-        told = happening(event, self._rollout)
+        told = happening(event, state.rollout)
         fields: dict[str, Any] = {"event": type(event).__name__, "at": event.at.isoformat()}
         places = {"step": told.step, "batch": told.batch}
         fields.update({name: value for name, value in places.items() if value is not None})
@@ -63,22 +62,23 @@ class RunLog:
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Log how many instances were seen, for those who want everything."""
-        source = self._rollout.health.source
+        source = state.rollout.health.source
         serving = sum(one.is_in_service(source) for one in scale_set.instances)
         fields = {
             "at": now.isoformat(),
             "inService": serving,
-            "floor": self._rollout.bounds.floor,
+            "floor": state.rollout.bounds.floor,
             "total": len(scale_set.instances),
-            **self._place(state),
+            **_place(state),
         }
         LOGGER.debug("looked at the scale set", extra={"fields": fields})
 
-    def _place(self, state: RunState) -> dict[str, Any]:
-        if state.step == 0:
-            return {}
-        batch = batch_of_step(self._rollout, state.step)
-        return {"step": state.step} if batch is None else {"step": state.step, "batch": batch}
+
+def _place(state: RunState) -> dict[str, Any]:
+    if state.step == 0:
+        return {}
+    batch = batch_of_step(state.rollout, state.step)
+    return {"step": state.step} if batch is None else {"step": state.step, "batch": batch}
 
 
 def _told(event: Event) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def watching(
 def _shown(run: str, rollout: Rollout, console: Console, *, as_json: bool) -> Iterator[Watcher]:
     """Return the watcher for standard output."""
     if as_json:
-        yield JsonLines(run, rollout, console)
+        yield JsonLines(run, console)
     elif sys.stdout.isatty() and console.wants_color(sys.stdout):
         picture = Picture(rollout)
         with _drawing(picture):
@@ -151,8 +151,9 @@ class PlainLines:
         """Print the Event."""
         from vmssplan.report.run import event_line
 
-        del state
+        # What was in force before it: a RollbackStarted turns it round.
         line = event_line(event, self._rollout)
+        self._rollout = state.rollout
         if line is not None:
             self._console.out(line)
 
@@ -163,9 +164,8 @@ class PlainLines:
 class JsonLines:
     """One JSON object an Event."""
 
-    def __init__(self, run: str, rollout: Rollout, console: Console) -> None:
+    def __init__(self, run: str, console: Console) -> None:
         self._run = run
-        self._rollout = rollout
         self._console = console
         self._has_begun = False
 
@@ -174,11 +174,10 @@ class JsonLines:
         from vmssplan.documents import canonical_json
         from vmssplan.report.as_json import event_json, version_json
 
-        del state
         if not self._has_begun:
             self._has_begun = True
             self._console.out(canonical_json(version_json(event.at)))
-        self._console.out(canonical_json(event_json(event, self._run, self._rollout)))
+        self._console.out(canonical_json(event_json(event, self._run, state.rollout)))
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Take no note: an observation is no event."""
@@ -209,22 +208,25 @@ class Picture:
         """Return the picture as it is now."""
         from rich.text import Text
 
+        from vmssplan.engine.events import RollbackStarted
         from vmssplan.report.heatmap import Symbols
         from vmssplan.report.live import live_view
         from vmssplan.report.run import event_lines
 
         if self._state is None or self._now is None or self._started_at is None:
             return Text("")
+        has_turned = any(isinstance(event, RollbackStarted) for event in self._recent)
+        told_from = self._rollout if has_turned else self._state.rollout
         is_utf8 = (sys.stdout.encoding or "").casefold().replace("-", "") == "utf8"
         return live_view(
-            self._rollout,
+            self._state.rollout,
             self._seen,
             self._state,
             self._now,
             self._started_at,
             width,
             height,
-            recent=event_lines(tuple(self._recent), self._rollout),
+            recent=event_lines(tuple(self._recent), told_from),
             symbols=Symbols.unicode() if is_utf8 else Symbols.ascii(),
         )
 
