@@ -5,7 +5,6 @@ Two stores over one place stand for two machines, or for two people at one folde
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,14 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.azurite import ACCOUNT, KEY
+from tests.support.blobs import Shared
 from tests.support.values import START, TARGET, rollout
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Abort, Approve, GoOn, Hold, Instruction, Reject, RollBack
 from vmssplan.errors import LockHeld, NotFound
 from vmssplan.ports import LockHolder, StateStore
-from vmssplan.stores.blob.place import open_container, parse_place
-from vmssplan.stores.blob.state import BlobState
 from vmssplan.stores.local import LocalState
 
 if TYPE_CHECKING:
@@ -46,16 +43,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     if request.param == "folder":
         return lambda: LocalState(tmp_path / "state")
     azurite: Azurite = request.getfixturevalue("azurite")
-    return blob_opener(azurite)
-
-
-def blob_opener(azurite: Azurite) -> Opened:
-    """Return what opens a store over a new container."""
-    place = parse_place(azurite.state(f"c-{uuid.uuid4().hex}", "some/where"), "AzureCloud")
-    environment = {"AZURE_STORAGE_KEY": KEY}
-    assert place.account == ACCOUNT
-    open_container(place, "AzureCloud", environment).create_container()
-    return lambda: BlobState(open_container(place, "AzureCloud", environment), place)
+    return Shared.new(azurite).open
 
 
 def test_runs_are_numbered_by_plan(opened: Opened) -> None:

@@ -7,13 +7,13 @@ import os
 import stat
 import subprocess
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.values import START, TARGET, rollout
 from vmssplan.engine import events as ev
+from vmssplan.engine.instructions import Hold
 from vmssplan.errors import DocumentInvalid, LockHeld, NotFound, StateUnreadable
 from vmssplan.ports import LockHolder
 from vmssplan.rollout import digest
@@ -31,45 +31,6 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="file modes are POSIX
 def state(tmp_path: Path) -> LocalState:
     """Return an empty state folder, not made yet."""
     return LocalState(tmp_path / "deep" / ".vmssplan")
-
-
-def test_runs_are_numbered_by_plan(state: LocalState) -> None:
-    """Each Run of a Plan has the next number, and they are listed as they began."""
-    names = [state.create_run(rollout()) for _ in range(3)]
-    other = state.create_run(replace(rollout(), plan="web-other"))
-
-    assert names == ["web-1", "web-2", "web-3"]
-    assert other == "web-other-1"
-    assert set(state.runs()) == {*names, other}
-    assert LocalState(state.folder / "nowhere").runs() == ()
-
-
-def test_a_run_keeps_its_rollout(state: LocalState) -> None:
-    """What was approved is read back as it was."""
-    run = state.create_run(rollout())
-
-    assert state.rollout(run) == rollout()
-    assert state.events(run) == ()
-
-
-@pytest.mark.parametrize("run", ["web-9", "", "..", "../web-1", "a/b", "web-1\n"])
-def test_a_run_that_is_not_there(state: LocalState, run: str) -> None:
-    """An unknown Run, or a name that is a path, is NotFound for every question."""
-    state.create_run(rollout())
-    for ask in (state.rollout, state.events, state.journal):
-        with pytest.raises(NotFound):
-            ask(run)
-
-
-def test_a_journal_holds_what_was_appended(state: LocalState) -> None:
-    """Events come back in order, over any number of openings."""
-    run = state.create_run(rollout())
-    for event in EVENTS:
-        journal = state.journal(run)
-        journal.append([event])
-        journal.close()
-
-    assert state.events(run) == EVENTS
 
 
 def test_a_torn_last_line_is_dropped(state: LocalState) -> None:
@@ -168,46 +129,19 @@ def test_a_saved_rollout_has_one_text(tmp_path: Path) -> None:
 
 @POSIX
 def test_only_the_owner_can_read(state: LocalState) -> None:
-    """Rollout, journal, lock and holder are 0600, whatever the umask is."""
+    """Rollout, journal, instruction, lock and holder are 0600, whatever the umask is."""
     umask = os.umask(0)
     try:
         run = state.create_run(rollout())
         state.journal(run).close()
+        state.instruct(run, Hold("key", "ops", START))
         with state.hold(TARGET, HOLDER):
             files = [path for path in state.folder.rglob("*") if path.is_file()]
     finally:
         os.umask(umask)
 
-    assert len(files) == 4
+    assert len(files) == 5
     assert {stat.S_IMODE(path.stat().st_mode) for path in files if path.exists()} == {0o600}
-
-
-def test_a_held_set_names_its_holder(state: LocalState) -> None:
-    """Who comes second is told who is first; another set is free."""
-    with state.hold(TARGET, HOLDER):
-        with pytest.raises(LockHeld) as refused, state.hold(TARGET, HOLDER):
-            pass
-        shouted = replace(TARGET, name="WEB")
-        with pytest.raises(LockHeld), state.hold(shouted, HOLDER):
-            pass
-        with state.hold(replace(TARGET, name="api"), HOLDER):
-            pass
-
-    assert str(refused.value) == (
-        "myrg/web is held by web-1 of ops on builder (process 4711) since 2026-11-02 08:00:00 UTC"
-    )
-    with state.hold(TARGET, HOLDER):
-        pass
-
-
-def test_the_holder_is_who_holds_now(state: LocalState) -> None:
-    """Told while it is held, for the Run it is held for, and nobody afterwards."""
-    assert state.holder(TARGET) is None
-    with state.hold(TARGET, HOLDER) as held_for:
-        assert state.holder(TARGET) == HOLDER
-        held_for("web-2")
-        assert state.holder(TARGET) == replace(HOLDER, run="web-2")
-    assert state.holder(TARGET) is None
 
 
 def test_a_holder_that_cannot_be_read_is_another_process(state: LocalState) -> None:
@@ -243,6 +177,15 @@ with LocalState(Path({str(state.folder)!r})).hold(TARGET, HOLDER):
         process.kill()
     with state.hold(TARGET, HOLDER):
         pass
+
+
+def test_the_lock_of_a_live_process_is_not_taken_away(state: LocalState) -> None:
+    """The operating system holds it: who holds it is named, and stays the holder."""
+    with state.hold(TARGET, HOLDER):
+        with pytest.raises(LockHeld, match="which is alive") as refused:
+            state.unlock(TARGET)
+        assert state.holder(TARGET) == HOLDER
+    assert refused.value.hint == "end that process; its lock goes with it"
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

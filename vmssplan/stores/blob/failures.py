@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vmssplan.stores.blob.place import BlobPlace
 
+NOT_FOUND = 404
 ROLE = "Storage Blob Data Contributor"
 
 
@@ -62,6 +63,11 @@ def _ours(error: AzureError, place: BlobPlace) -> VmssplanError:
             f"{place}: there is no container {place.container!r}",
             hint=f"az storage container create --account-name {place.account}"
             f" --name {place.container} --auth-mode login",
+        )
+    if status == NOT_FOUND:
+        return StateUnreadable(
+            f"{place}: there is no account {place.account!r} here, or no such blob: {code}",
+            hint="check the name of the account",
         )
     if code == "BlockCountExceedsLimit":
         return StateUnreadable(

@@ -58,6 +58,9 @@ class BlobState:
         self._lease = lease
         self._elapsed = elapsed
         self._held: dict[str, BlobLock] = {}
+        # A Run asks again and again what it was told; neither Runs nor instructions ever change.
+        self._known_runs: set[str] = set()
+        self._known_instructions: dict[str, str] = {}
 
     def create_run(self, rollout: Rollout) -> str:
         """Keep the Rollout under a new Run id, `<plan>-<number>`, and return that."""
@@ -135,10 +138,9 @@ class BlobState:
         folder = f"runs/{run}/instructions/"
         with reporting(self._place):
             names = self._names_under(folder, folder)
-            if not names:
-                self._check_run(run)
-            read = [(name, _read(self._blob_of(run, f"instructions/{name}"))) for name in names]
-        return parse_instructions((name, data.decode()) for name, data in read if data is not None)
+            self._check_run(run)
+            files = [(name, self._instruction(f"{folder}{name}")) for name in names]
+        return parse_instructions(files)
 
     @contextmanager
     def hold(self, target: ScaleSetId, holder: LockHolder) -> Iterator[Callable[[str], None]]:
@@ -197,9 +199,16 @@ class BlobState:
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(f"{self._place.prefix}{name}")
 
+    def _instruction(self, name: str) -> str:
+        if name not in self._known_instructions:
+            data = self._blob(name).download_blob().readall()
+            self._known_instructions[name] = data.decode()
+        return self._known_instructions[name]
+
     def _check_run(self, run: str) -> None:
-        if not self._blob_of(run, "rollout.json").exists():
+        if run not in self._known_runs and not self._blob_of(run, "rollout.json").exists():
             raise self._no_run(run)
+        self._known_runs.add(run)
 
     def _names_under(self, start: str, short_of: str) -> list[str]:
         found = self._container.list_blobs(f"{self._place.prefix}{start}")
