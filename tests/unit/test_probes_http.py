@@ -5,14 +5,12 @@ from __future__ import annotations
 import ssl
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+from tests.support.http_server import Server, answering
 from tests.support.values import TARGET, instance, seconds
 from vmssplan.gates import Measurement, Verdict
 from vmssplan.model import HttpProbe, ProbeScope
@@ -25,81 +23,12 @@ if TYPE_CHECKING:
 
     from vmssplan.model import Instance
 
-BIG = b"x" * 65536
-
-
-class Server(ThreadingHTTPServer):
-    """Answers by the path, and remembers what it was asked."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answers)
-        self.asked: list[str] = []
-        self.agents: set[str | None] = set()
-        self.go_on = threading.Event()
-
-    @property
-    def address(self) -> str:
-        """Where it is, without scheme."""
-        return f"127.0.0.1:{self.server_port}"
-
-
-class Answers(BaseHTTPRequestHandler):
-    """`/status/N` answers N; the other paths misbehave as they are called."""
-
-    server: Server
-
-    def do_GET(self) -> None:
-        """Answer."""
-        self.server.asked.append(self.path)
-        self.server.agents.add(self.headers["User-Agent"])
-        _, _, last = self.path.rpartition("/")
-        if self.path == "/never":
-            self.server.go_on.wait()
-        elif self.path == "/hang-up":
-            self.close_connection = True
-        elif self.path == "/redirect":
-            self.send_response(302)
-            self.send_header("Location", "/status/200")
-            self.end_headers()
-        elif self.path == "/endless":
-            self.send_response(200)
-            self.end_headers()
-            while not self.server.go_on.is_set():
-                self.wfile.write(BIG)
-        else:
-            self.send_response(int(last))
-            self.end_headers()
-            if last == "503":
-                self.wfile.write(b"secret")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(server: Server) -> Iterator[Server]:
-    """Let it answer in a thread."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.go_on.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Return a server that answers on this machine, past any proxy."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    # A client that has what it wants hangs up in the middle of an answer.
-    monkeypatch.setattr(Server, "handle_error", lambda *_: None)
-    with serving(Server()) as up:
+    with answering(Server()) as up:
         yield up
 
 
@@ -142,7 +71,7 @@ async def test_an_answer_that_does_not_come(server: Server) -> None:
 
 async def test_nobody_there() -> None:
     """A refused connection is an error that names its class."""
-    with serving(Server()) as gone:
+    with answering(Server()) as gone:
         address = gone.address
 
     found = await measured(HttpProbe(f"http://{address}/status/200"))

@@ -1,0 +1,81 @@
+"""A real HTTP server on this machine that answers, or misbehaves, as the path says."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BIG = b"x" * 65536
+
+
+class Server(ThreadingHTTPServer):
+    """Answers by the path, and remembers what it was asked."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answers)
+        self.asked: list[str] = []
+        self.agents: set[str | None] = set()
+        self.go_on = threading.Event()
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: a client that has what it wants hangs up in the middle of an answer."""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without scheme."""
+        return f"127.0.0.1:{self.server_port}"
+
+
+class Answers(BaseHTTPRequestHandler):
+    """`/status/N` answers N; the other paths misbehave as they are called."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.server.asked.append(self.path)
+        self.server.agents.add(self.headers["User-Agent"])
+        _, _, last = self.path.rpartition("/")
+        if self.path == "/never":
+            self.server.go_on.wait()
+        elif self.path == "/hang-up":
+            self.close_connection = True
+        elif self.path == "/redirect":
+            self.send_response(302)
+            self.send_header("Location", "/status/200")
+            self.end_headers()
+        elif self.path == "/endless":
+            self.send_response(200)
+            self.end_headers()
+            while not self.server.go_on.is_set():
+                self.wfile.write(BIG)
+        else:
+            self.send_response(int(last))
+            self.end_headers()
+            if last == "503":
+                self.wfile.write(b"secret")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def answering(server: Server) -> Iterator[Server]:
+    """Let it answer in a thread."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
