@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.service import with_instance, with_model, without_instance
 from tests.support.values import NEW, NEW_IMAGE, current, instance, rollout, scale_set
 from vmssplan.model import (
-    ApprovalGate,
-    Autoscale,
-    Failure,
-    Gate,
-    Health,
-    HealthSource,
     HealthState,
     ModelFields,
-    OnFailure,
     PlatformActions,
     PlatformImage,
     UpgradeMode,
@@ -164,21 +157,3 @@ def test_a_set_that_is_not_settled_is_refused(state: str) -> None:
 
     assert f"the scale set is {state}" in reason
     assert refusals(rollout(LIVE), live, rolling_upgrade_in_progress=False, is_resuming=True) == ()
-
-
-@pytest.mark.parametrize(
-    ("plan", "word"),
-    [
-        ({"gates": (Gate(ApprovalGate("ok?")),)}, "gates"),
-        ({"autoscale": Autoscale.PIN}, "autoscale"),
-        ({"autoscale": Autoscale.REFUSE}, "autoscale"),
-        ({"failure": Failure(on_failure=OnFailure.ROLLBACK)}, "roll back"),
-        ({"health": Health(source=HealthSource.HTTP)}, "http"),
-        ({"health": Health(source=HealthSource.COMMAND)}, "command"),
-    ],
-)
-def test_what_cannot_be_carried_out_is_refused(plan: dict[str, Any], word: str) -> None:
-    """A Rollout that this version cannot carry out whole is not begun."""
-    reasons = refusals(rollout(LIVE, **plan), LIVE, rolling_upgrade_in_progress=False)
-
-    assert any(word in reason for reason in reasons)
