@@ -55,16 +55,18 @@ def owned_fields(values: ModelFields, owner: ModelFields) -> dict[str, Any]:
     return fields
 
 
+def same_value(key: str, one: str | None, other: str | None) -> bool:
+    """Tell whether Azure holds the two values of that key equal; None equals None alone."""
+    if one is None or other is None or key == "uri":
+        return one == other
+    return one.casefold() == other.casefold()
+
+
 def _in_spelling_of(value: Any, wanted: Any, key: str = "") -> Any:
     """Return `value`, written as `wanted` where Azure holds the two spellings equal."""
     if isinstance(value, dict) and isinstance(wanted, dict):
         return {k: _in_spelling_of(v, wanted.get(k), k) for k, v in value.items()}
-    is_same = (
-        key != "uri"
-        and isinstance(value, str)
-        and isinstance(wanted, str)
-        and value.casefold() == wanted.casefold()
-    )
+    is_same = isinstance(value, str) and isinstance(wanted, str) and same_value(key, value, wanted)
     return wanted if is_same else value
 
 

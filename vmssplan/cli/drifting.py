@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,9 +17,11 @@ from vmssplan.cli.connection import (
     Connection,
     EndpointOption,
     NoColorOption,
+    SharedStateOption,
     SimulatorOption,
     StateOption,
     open_session,
+    open_state,
 )
 from vmssplan.cli.console import Console
 from vmssplan.cli.planning import PathsArgument
@@ -52,6 +55,7 @@ def drift(
     ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
+    state_place: SharedStateOption = None,
     no_color: NoColorOption = False,
 ) -> int:
     """Say what others changed since the last Run, for schedules. Changes nothing.
@@ -63,12 +67,11 @@ def drift(
     Example: vmssplan drift plans/
     """
     from vmssplan.planfile import load_plans
-    from vmssplan.stores.local import LocalState
 
     console = Console(no_color=no_color)
-    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, state=state_place)
     loaded = load_plans(paths, os.environ)
-    store = LocalState(connection.state_dir)
+    store = open_state(connection)
     results = asyncio.run(_compare_all(loaded, connection, store, console))
     code = _worst(results)
     wanted = Format.JSON if as_json else output_format
@@ -218,11 +221,15 @@ def _next_commands(
                     f"To finish it: vmssplan resume {unfinished.run}{options}"
                     for unfinished in result.baseline.unfinished[:1]
                 ]
+                commands += [
+                    f"To give autoscale its bounds back: vmssplan recover {pins.run}{options}"
+                    for pins in result.baseline.pinned
+                ]
             case RunInProgress(holder=holder):
                 run = holder.run if holder else ""
-                where = "" if connection.state_dir == DEFAULT_STATE else connection.state_dir
-                place = f" --state-dir {where}" if where else ""
-                commands.append(f"To see how far it is: vmssplan status {run}{place}")
+                here = replace(connection, simulator=None, endpoint=None, ca_file=None)
+                command = " ".join(["status", *([run] if run else [])])
+                commands.append(f"To see how far it is: vmssplan {command}{here.arguments()}")
             case _:
                 pass
     return commands

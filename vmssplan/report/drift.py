@@ -280,10 +280,12 @@ def told_notes(report: DriftReport) -> Iterator[str]:
         yield f"a newer version is available: {report.newer_version}"
     for run in report.baseline.unfinished:
         yield unfinished_sentence(run)
-        yield from run.leftovers
+    for pins in report.baseline.pinned:
+        names = ", ".join(pins.settings)
+        yield f"autoscale {names} is pinned to {pins.count} still, by {pins.run}: `recover` it"
     if report.outdated and not report.has_drift:
         counts = f"{report.outdated} of {counted(report.total, 'instance')}"
-        yield f"{counts} are outdated by the Plan; `plan` says which, and what would be done"
+        yield f"outdated by the Plan: {counts}; `plan` says which, and what would be done"
     yield from report.notes
 
 

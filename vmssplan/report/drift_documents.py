@@ -25,7 +25,7 @@ from vmssplan.report.wording import one_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vmssplan.drift import FieldFinding, InstanceFinding, UnfinishedRun
+    from vmssplan.drift import FieldFinding, InstanceFinding, LeftPinned, UnfinishedRun
     from vmssplan.errors import ExitCode
 
 Document = dict[str, Any]
@@ -61,6 +61,7 @@ def _details(result: Result) -> Document:
                 "outdated": result.outdated,
                 "newerVersion": result.newer_version,
                 "unfinishedRuns": [_unfinished(one) for one in result.baseline.unfinished],
+                "pinnedAutoscale": [_pinned(one) for one in result.baseline.pinned],
                 "notes": list(result.notes),
             }
         case RunInProgress(holder=holder):
@@ -101,8 +102,11 @@ def _unfinished(one: UnfinishedRun) -> Document:
         "run": one.run,
         "exitCode": one.exit_code,
         "reason": one.reason,
-        "leftovers": list(one.leftovers),
     }
+
+
+def _pinned(one: LeftPinned) -> Document:
+    return {"run": one.run, "settings": list(one.settings), "count": one.count}
 
 
 def drift_markdown(results: Sequence[Result]) -> str:
