@@ -15,8 +15,10 @@ from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.engine import RunState
 from vmssplan.engine.events import RunStarted
 from vmssplan.executor import Executor
+from vmssplan.inbox import EmptyInbox
 from vmssplan.model import Amount, ModelFields, Plan, PlatformImage, ScaleSetId, Strategy
 from vmssplan.model import StrategyType as Type
+from vmssplan.probes import RealProbes
 from vmssplan.report.paint import Paint
 from vmssplan.report.text import rollout_text
 from vmssplan.rollout import Rollout, compute_rollout, digest
@@ -74,7 +76,8 @@ def roll_large(plan: Plan) -> None:
         live, _ = await backend.observe(TARGET)
         rollout = compute_rollout(plan, live, plan.model)
         begun = RunState.begin(rollout)
-        executor = Executor(rollout, backend, clock, NoJournal(), NoWatcher(), begun)
+        probes = RealProbes({}, print)
+        executor = Executor(backend, clock, NoJournal(), EmptyInbox(), probes, NoWatcher(), begun)
         ended = await executor.run(RunStarted(clock.now(), "big-1", digest(rollout)))
         if ended.outcome is None or ended.outcome.exit_code:
             raise RuntimeError(f"the rollout did not complete: {ended.outcome}")

@@ -31,3 +31,14 @@ class StoredInbox:
     async def rest(self) -> None:
         """Give people a moment."""
         await asyncio.sleep(REST_SECONDS)
+
+
+class EmptyInbox:
+    """`ports.Inbox` of a Run that nobody talks to."""
+
+    def instructions(self) -> Sequence[Instruction]:
+        """Return nothing."""
+        return ()
+
+    async def rest(self) -> None:
+        """Return at once."""

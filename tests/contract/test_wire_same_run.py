@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.contract.wire_clients import AsyncAnyToken
+from tests.support.runs import MemoryInbox, ScriptedProbes
 from vmss_simulator.door import Door
 from vmss_simulator.scenario import parse_scenario
 from vmss_simulator.server import make_door, serving
@@ -64,7 +65,9 @@ async def run(plan: Plan, backend: Backend, clock: Clock) -> list[Event]:
     rollout = compute_rollout(plan, live, await resolve(plan.model, live, backend))
     journal = MemoryJournal()
     begun = RunState.begin(rollout)
-    executor = Executor(rollout, backend, clock, journal, NobodyWatches(), begun)
+    executor = Executor(
+        backend, clock, journal, MemoryInbox(), ScriptedProbes(), NobodyWatches(), begun
+    )
     await executor.run(RunStarted(clock.now(), "run", digest(rollout)))
     await backend.aclose()
     return journal.events

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.contract.wire_clients import AsyncAnyToken
-from tests.support.runs import MemoryJournal, Nobody
+from tests.support.runs import MemoryInbox, MemoryJournal, Nobody, ScriptedProbes
 from tests.support.values import TARGET, at_most, plan, seconds, strategy
 from vmss_simulator.arm.settings import SUBSCRIPTION_ID
 from vmss_simulator.door import Door
@@ -81,7 +81,9 @@ async def applied(world: World, backend: Backend, clock: Clock) -> Ended:
     live, _ = await backend.observe(TARGET)
     rollout = compute_rollout(wanted, live, wanted.model)
     begun = RunState.begin(rollout)
-    executor = Executor(rollout, backend, clock, MemoryJournal(), Nobody(), begun)
+    executor = Executor(
+        backend, clock, MemoryJournal(), MemoryInbox(), ScriptedProbes(), Nobody(), begun
+    )
     ended = await executor.run(RunStarted(clock.now(), "run", digest(rollout)))
     await backend.aclose()
     return Ended(ended, rollout, world)

@@ -12,7 +12,10 @@ from tests.support.values import TARGET
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.engine import Event, RunState, replay
 from vmssplan.engine.events import RunResumed, RunStarted
+from vmssplan.engine.instructions import Instruction
 from vmssplan.executor import Executor
+from vmssplan.gates import Measurement, Verdict
+from vmssplan.ports import Subject
 from vmssplan.rollout import Rollout, compute_rollout, digest
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from vmss_simulator.world import World
     from vmssplan.model import (
         AutoscaleSetting,
+        CommandProbe,
+        HttpProbe,
         ImageReference,
         ModelFields,
         OperationReport,
@@ -33,6 +38,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 MOST_EVENTS = 5_000
+PASSED = Measurement(Verdict.SUCCESSFUL, "ok")
+MOST_RESTS = 500
 LONGEST_RUN = timedelta(days=3)
 
 
@@ -84,6 +91,45 @@ class Nobody:
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Take no note."""
+
+
+@dataclass
+class MemoryInbox:
+    """`ports.Inbox` in memory; `on_rest` is when the people of the test may say something."""
+
+    told: list[Instruction] = field(default_factory=list)
+    on_rest: Callable[[], None] = lambda: None
+    rests: int = 0
+
+    def instructions(self) -> Sequence[Instruction]:
+        """Return what was told so far."""
+        return tuple(self.told)
+
+    async def rest(self) -> None:
+        """Let the people of the test act."""
+        self.rests += 1
+        assert self.rests < MOST_RESTS, "nobody ever says anything"
+        self.on_rest()
+
+
+@dataclass
+class ScriptedProbes:
+    """`ports.Probes` that answer from a list, then always the last answer; killable around it."""
+
+    answers: list[Measurement] = field(
+        default_factory=lambda: [Measurement(Verdict.SUCCESSFUL, "ok")]
+    )
+    killer: Killer = field(default_factory=Killer)
+    asked: list[Subject] = field(default_factory=list)
+
+    async def measure(self, probe: HttpProbe | CommandProbe, subject: Subject) -> Measurement:
+        """Answer."""
+        assert probe is not None
+        self.killer.reach()
+        self.asked.append(subject)
+        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+        self.killer.reach()
+        return answer
 
 
 class MortalBackend:
@@ -158,27 +204,53 @@ class MortalBackend:
         await self._backend.aclose()
 
 
-def executor(rollout: Rollout, backend: Backend, clock: Clock, journal: MemoryJournal) -> Executor:
+def executor(
+    rollout: Rollout,
+    backend: Backend,
+    clock: Clock,
+    journal: MemoryJournal,
+    inbox: MemoryInbox | None = None,
+    probes: ScriptedProbes | None = None,
+) -> Executor:
     """Return the executor of a Run that begins, or goes on from what the journal holds."""
-    state = replay(rollout, journal.events)
-    return Executor(rollout, backend, clock, journal, Nobody(), state)
+    return Executor(
+        backend,
+        clock,
+        journal,
+        inbox or MemoryInbox(),
+        probes or ScriptedProbes(),
+        Nobody(),
+        replay(rollout, journal.events),
+    )
 
 
-def run(rollout: Rollout, backend: Backend, clock: Clock, journal: MemoryJournal) -> RunState:
+def run(
+    rollout: Rollout,
+    backend: Backend,
+    clock: Clock,
+    journal: MemoryJournal,
+    inbox: MemoryInbox | None = None,
+    probes: ScriptedProbes | None = None,
+    *,
+    waits: bool = False,
+) -> RunState:
     """Run to the end, from the beginning or from what the journal holds."""
-    opening: Event = RunResumed(clock.now())
+    opening: Event = RunResumed(clock.now(), waits)
     if not journal.events:
-        opening = RunStarted(clock.now(), "web-1", digest(rollout))
+        opening = RunStarted(clock.now(), "web-1", digest(rollout), waits)
     started_at = clock.now()
-    ended = asyncio.run(executor(rollout, backend, clock, journal).run(opening))
+    begun = executor(rollout, backend, clock, journal, inbox, probes)
+    ended = asyncio.run(begun.run(opening))
     assert clock.now() - started_at <= LONGEST_RUN, "the Run took days"
     return ended
 
 
 def compute(world: World, plan: Plan) -> Rollout:
     """Observe the world and compute the Rollout of a Plan that names an exact version."""
-    live, _ = asyncio.run(SimulatedBackend(world).observe(TARGET))
-    return compute_rollout(plan, live, plan.model)
+    backend = SimulatedBackend(world)
+    live, _ = asyncio.run(backend.observe(TARGET))
+    settings = asyncio.run(backend.autoscale_settings(TARGET))
+    return compute_rollout(plan, live, plan.model, settings)
 
 
 def run_in(
@@ -186,13 +258,17 @@ def run_in(
     rollout: Rollout,
     journal: MemoryJournal | None = None,
     killer: Killer | None = None,
+    inbox: MemoryInbox | None = None,
+    probes: ScriptedProbes | None = None,
 ) -> RunState:
     """Run against a simulated world."""
     killer = killer or Killer()
     journal = journal if journal is not None else MemoryJournal()
     journal.killer = killer
+    probes = probes or ScriptedProbes()
+    probes.killer = killer
     backend = MortalBackend(SimulatedBackend(world), killer)
-    return run(rollout, backend, SimulatedClock(world), journal)
+    return run(rollout, backend, SimulatedClock(world), journal, inbox, probes)
 
 
 def upgrades(world: World) -> dict[str, int]:

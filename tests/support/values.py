@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmssplan.model import (
     Amount,
+    AutoscaleProfile,
+    AutoscaleSetting,
     Availability,
     HealthState,
     ImageReference,
@@ -97,15 +99,28 @@ def plan(image: ImageReference | None = NEW_IMAGE, **changes: Any) -> Plan:
     return replace(Plan("web", TARGET, ModelFields(image=image)), **changes)
 
 
-def rollout(live: ScaleSet | None = None, **changes: Any) -> Rollout:
+def autoscale_setting(least: int = 2, most: int = 20, *, enabled: bool = True) -> AutoscaleSetting:
+    """Return an autoscale setting of one profile."""
+    return AutoscaleSetting(
+        f"{TARGET.resource_id}-autoscale",
+        "web-autoscale",
+        enabled,
+        (AutoscaleProfile("default", least, most, least),),
+    )
+
+
+def rollout(
+    live: ScaleSet | None = None,
+    settings: tuple[AutoscaleSetting, ...] = (),
+    missing_image: str | None = None,
+    **changes: Any,
+) -> Rollout:
     """Compute the Rollout of `plan(**changes)`; `latest` is the new version."""
     made = plan(**changes)
-    image = made.model.image
+    wanted, image = made.model, made.model.image
     if isinstance(image, PlatformImage) and image.version == "latest":
-        return compute_rollout(
-            made, live or scale_set(), replace(made.model, image=pinned(image, NEW))
-        )
-    return compute_rollout(made, live or scale_set(), made.model)
+        wanted = replace(made.model, image=pinned(image, NEW))
+    return compute_rollout(made, live or scale_set(), wanted, settings, missing_image)
 
 
 def seconds(number: float) -> timedelta:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.runs import MemoryJournal, Nobody, executor, run
+from tests.support.runs import (
+    MemoryInbox,
+    MemoryJournal,
+    Nobody,
+    ScriptedProbes,
+    executor,
+    run,
+)
 from tests.support.service import FakeService, with_instance
 from tests.support.values import (
     START,
@@ -110,7 +117,15 @@ def test_the_watcher_sees_every_event_and_the_state_after_it() -> None:
     """What is shown is what is in the journal, and every look is passed on."""
     journal, service, watcher = MemoryJournal(), FakeService(scale_set(1)), NotesOnly()
     made = rollout(service.scale_set)
-    begun = Executor(made, service, service.clock, journal, watcher, RunState.begin(made))
+    begun = Executor(
+        service,
+        service.clock,
+        journal,
+        MemoryInbox(),
+        ScriptedProbes(),
+        watcher,
+        RunState.begin(made),
+    )
     ended = asyncio.run(begun.run(OPENING))
 
     assert [event for event, _ in watcher.told] == journal.events

@@ -30,6 +30,7 @@ from tests.support.values import (
 )
 from vmssplan.engine import Outcome, Phase, RunState, evolve, replay
 from vmssplan.engine import events as ev
+from vmssplan.engine.state import People
 from vmssplan.errors import ExitCode
 from vmssplan.model import HealthState, ModelFields
 from vmssplan.report.grid import grid_lines, legend_lines
@@ -237,7 +238,7 @@ def test_activity() -> None:
 
     assert activity(RunState.begin(made)) == "Starting"
     assert activity(state) == "Set model.image.version"
-    assert activity(replace(state, cancel_requested=True)) == (
+    assert activity(replace(state, people=People(cancel=ev.CancelRequested(START)))) == (
         "Cancelling: what is in flight is finished first"
     )
     assert activity(evolve(state, last)) == ("Put off until 08:00:15, conflict: Conflict")

@@ -133,7 +133,7 @@ def test_complete(golden: Golden) -> None:
         events += [ev.InstanceUpgraded(START, instance_id), ev.InstanceReady(START, instance_id)]
     events.append(ev.RunCompleted(START))
 
-    golden.check("outcome-complete", outcome_text(made, replay(made, events), RUN))
+    golden.check("outcome-complete", outcome_text(replay(made, events), RUN))
 
 
 @pytest.mark.parametrize("code", REFUSALS, ids=lambda code: code.name.lower())
@@ -156,14 +156,14 @@ def test_halted(code: ExitCode, golden: Golden) -> None:
     ]
     golden.check(
         f"outcome-{code.name.lower().replace('_', '-')}",
-        outcome_text(made, replay(made, events), RUN),
+        outcome_text(replay(made, events), RUN),
     )
 
 
 def test_interrupted() -> None:
     """A Run that was killed says where it stood, and how to go on."""
     made = twelve()
-    text = outcome_text(made, replay(made, first_batch()), RUN)
+    text = outcome_text(replay(made, first_batch()), RUN)
 
     assert text.startswith("Apply interrupted at step 4/9 (batch 1)\n")
     assert text.endswith("What next: this goes on where it stopped:\n  vmssplan resume web-1\n")
@@ -177,7 +177,7 @@ def test_halted_before_the_first_step() -> None:
         ev.RunHalted(START, 0, 3, "NotPermitted"),
     ]
 
-    assert outcome_text(made, replay(made, events), RUN).startswith(
+    assert outcome_text(replay(made, events), RUN).startswith(
         "Apply halted at step 0/9: NotPermitted\n"
     )
 

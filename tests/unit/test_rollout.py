@@ -11,6 +11,7 @@ from tests.support.values import (
     OLD_IMAGE,
     amount,
     at_most,
+    autoscale_setting,
     current,
     instance,
     minutes,
@@ -21,11 +22,10 @@ from tests.support.values import (
 from vmssplan.documents import canonical_json
 from vmssplan.errors import Refused
 from vmssplan.model import (
-    ApprovalGate,
     Autoscale,
     Availability,
     CommandProbe,
-    Gate,
+    Counting,
     Health,
     HealthSource,
     HealthState,
@@ -33,7 +33,6 @@ from vmssplan.model import (
     ModelFields,
     PlatformImage,
     Selector,
-    UpgradeMode,
 )
 from vmssplan.rollout import (
     Approval,
@@ -104,96 +103,35 @@ def test_steps_of_a_small_rollout() -> None:
     )
 
     assert made.steps[1:] == (
-        UpgradeBatch(1, ("0", "1")),
-        AwaitHealth(1),
-        Pause(minutes(2)),
-        UpgradeBatch(2, ("2",)),
-        AwaitHealth(2),
-    )
-    [model] = [step for step in made.steps if isinstance(step, SetModel)]
-    assert model.fields == ModelFields(image=NEW_IMAGE)
-    assert made.changes == model.changes
-    assert (made.batch_count, made.has_changes) == (2, True)
-
-
-def test_the_upgrade_policy_is_written_first() -> None:
-    """Under the old policy Azure would roll every instance at the image's write."""
-    live = scale_set(1)
-    live = replace(live, model=replace(live.model, upgrade_policy=UpgradeMode.AUTOMATIC))
-    wanted = ModelFields(NEW_IMAGE, "Standard_D4s_v5", UpgradeMode.MANUAL)
-    first, second, *_ = rollout(live, model=wanted).steps
-
-    assert isinstance(first, SetModel)
-    assert isinstance(second, SetModel)
-    assert first.fields == ModelFields(upgrade_policy=UpgradeMode.MANUAL)
-    assert second.fields == ModelFields(NEW_IMAGE, "Standard_D4s_v5")
-    assert [change.path for change in second.changes] == ["model.image.version", "model.vmSize"]
-
-
-def test_a_model_as_wanted_stays_in_the_list_with_its_reason() -> None:
-    """A step that does nothing is shown, and says so."""
-    live = scale_set([instance("0")])
-    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
-    first = rollout(live).steps[0]
-
-    assert first == SetModel(ModelFields(image=NEW_IMAGE), (), "the model says so already")
-
-
-def test_nothing_to_do_is_no_change() -> None:
-    """All current under the wanted model: no batch, no change, no pin."""
-    live = scale_set([current("0"), current("1")])
-    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
-    made = rollout(live, autoscale=Autoscale.PIN)
-
-    assert not made.has_changes
-    assert made.batch_count == 0
-    assert [type(step) for step in made.steps] == [SetModel]
-
-
-def test_an_outdated_instance_alone_is_a_change() -> None:
-    """The model is right and an instance is not: there is something to do."""
-    live = scale_set([current("0", latest_model_applied=False)])
-    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
-
-    assert rollout(live).has_changes
-
-
-def test_gates_stand_after_their_batches() -> None:
-    """A gate after batch 1 stands there once, one after each batch stands after each."""
-    made = rollout(
-        scale_set(3),
-        strategy=strategy("perInstance", pause_time_between_batches=minutes(1)),
-        gates=(Gate(ApprovalGate("ok?"), after_batch=1), Gate(PROBE), Gate(SMOKE, after_batch=3)),
-    )
-
-    assert made.steps[1:] == (
         UpgradeBatch(1, ("0",)),
         AwaitHealth(1),
         Approval("ok?"),
-        Check(PROBE),
+        Check(PROBE, Counting(), 1, ("0",)),
         Pause(minutes(1)),
         UpgradeBatch(2, ("1",)),
         AwaitHealth(2),
-        Check(PROBE),
+        Check(PROBE, Counting(), 2, ("1",)),
         Pause(minutes(1)),
         UpgradeBatch(3, ("2",)),
         AwaitHealth(3),
-        Check(PROBE),
-        Check(SMOKE),
+        Check(PROBE, Counting(), 3, ("2",)),
+        Check(SMOKE, Counting(), 3, ("2",)),
     )
 
 
-def test_autoscale_is_pinned_around_the_batches() -> None:
-    """Pinned after the model is written, given back at the end."""
-    steps = rollout(scale_set(1), autoscale=Autoscale.PIN).steps
+def test_autoscale_is_pinned_around_everything() -> None:
+    """Pinned before the model is written, given back at the end; both only if there is one."""
+    steps = rollout(scale_set(1), autoscale=Autoscale.PIN, settings=(autoscale_setting(),)).steps
 
     assert [type(step) for step in steps] == [
-        SetModel,
         PinAutoscale,
+        SetModel,
         UpgradeBatch,
         AwaitHealth,
         RestoreAutoscale,
     ]
+    unpinned = rollout(scale_set(1), autoscale=Autoscale.PIN).steps
+    assert not any(isinstance(step, PinAutoscale | RestoreAutoscale) for step in unpinned)
 
 
 def test_a_window_is_one_step() -> None:
