@@ -7,7 +7,7 @@ fakes of the same shape. Every way a Backend can fail is an error of `errors`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,7 +53,7 @@ class OperationHandle:
     """
 
     operation_id: str
-    address: str
+    address: str = field(repr=False)
 
 
 class Backend(Protocol):

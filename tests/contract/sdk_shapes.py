@@ -29,7 +29,7 @@ def mismatches(document: Any, model: type[Model], path: str = "") -> Iterator[st
     if not isinstance(document, dict | Model):
         yield f"{path or model.__name__}: expected an object, got {document!r}"
         return
-    fields = _fields(model)
+    fields = fields_of(model)
     for name in document:
         if name not in fields:
             yield f"{path}.{name}: {model.__name__} knows no such field"
@@ -94,7 +94,7 @@ def _is_optional(annotation: Any) -> bool:
 
 
 @cache
-def _fields(model: type[Model]) -> dict[str, Any]:
+def fields_of(model: type[Model]) -> dict[str, Any]:
     """Return wire name -> annotation, with those of base models."""
     found: dict[str, Any] = {}
     for base in reversed(model.__mro__):

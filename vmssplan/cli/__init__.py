@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from typer.exceptions import Abort, TyperException
@@ -16,6 +17,7 @@ from vmssplan.cli.app import app
 from vmssplan.cli.console import Console
 from vmssplan.cli.logs import configure_from_environment
 from vmssplan.errors import DocumentInvalid, ExitCode, VmssplanError
+from vmssplan.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,11 +61,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; a second write would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.ERROR
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last place where a bug can be told of
         if os.environ.get("VMSSPLAN_DEBUG"):
-            raise
+            console.say(redacted("".join(traceback.format_exception(error))))
         console.error(
-            f"a bug in vmssplan: {type(error).__name__}: {error}",
+            f"a bug in vmssplan: {type(error).__name__}: {redacted(str(error))}",
             hint="set VMSSPLAN_DEBUG=1 to see where; a Run can be resumed",
         )
         return ExitCode.BUG

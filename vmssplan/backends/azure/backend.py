@@ -21,6 +21,7 @@ from vmssplan.backends.autoscale_documents import place_of
 from vmssplan.backends.azure.answers import Heard
 from vmssplan.backends.azure.clouds import CLOUDS
 from vmssplan.backends.azure.failures import translated
+from vmssplan.backends.azure.logs import CleanLoggingPolicy
 from vmssplan.backends.azure.request_log import RequestLog
 from vmssplan.errors import NotFound, UsageInvalid
 from vmssplan.model import (
@@ -94,6 +95,7 @@ class AzureBackend:
         self._options: dict[str, Any] = {
             "credential_scopes": [scope],
             "retry_total": 0,
+            "http_logging_policy": CleanLoggingPolicy(),
             "per_retry_policies": [RequestLog()],
             "connection_timeout": _CONNECT_SECONDS,
             "read_timeout": _READ_SECONDS,
