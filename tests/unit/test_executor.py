@@ -30,7 +30,7 @@ from vmssplan.engine import RunState, evolve, replay
 from vmssplan.engine import events as ev
 from vmssplan.errors import Conflict, ExitCode, NotFound, StateUnreadable, UsageInvalid
 from vmssplan.executor import Executor
-from vmssplan.model import ApprovalGate, Gate, HealthState, Method, ModelFields, ScaleSet
+from vmssplan.model import HealthState, Method, ModelFields, ScaleSet
 from vmssplan.rollout import digest
 
 if TYPE_CHECKING:
@@ -287,17 +287,6 @@ def test_an_unusual_refusal_is_told_by_its_kind() -> None:
 
     [refused] = journal.of(ev.RequestRefused)
     assert (refused.code, refused.message, refused.exit_code) == ("UsageInvalid", "not so", 1)
-
-
-def test_a_step_that_cannot_be_carried_out_halts() -> None:
-    """A gate in a Rollout that was begun anyway is never passed by."""
-    service = FakeService(scale_set(1))
-    made = rollout(service.scale_set, gates=(Gate(ApprovalGate("ok?")),))
-    ended = run(made, service, service.clock, MemoryJournal())
-
-    assert ended.outcome is not None
-    assert ended.outcome.exit_code is ExitCode.REFUSED
-    assert "Approval" in ended.outcome.reason
 
 
 def test_a_completed_run_resumed_does_nothing() -> None:

@@ -22,26 +22,32 @@ from tests.support.values import (
 from vmssplan.documents import canonical_json
 from vmssplan.errors import Refused
 from vmssplan.model import (
+    ApprovalGate,
     Autoscale,
     Availability,
     CommandProbe,
     Counting,
+    Gate,
     Health,
     HealthSource,
     HealthState,
+    Hooks,
     HttpProbe,
     ModelFields,
     PlatformImage,
     Selector,
+    UpgradeMode,
 )
 from vmssplan.rollout import (
     Approval,
     AwaitHealth,
     Check,
     Disposition,
+    HookTime,
     Pause,
     PinAutoscale,
     RestoreAutoscale,
+    RunHook,
     SetModel,
     UpgradeBatch,
     UpgradeWindow,
@@ -103,6 +109,69 @@ def test_steps_of_a_small_rollout() -> None:
     )
 
     assert made.steps[1:] == (
+        UpgradeBatch(1, ("0", "1")),
+        AwaitHealth(1),
+        Pause(minutes(2)),
+        UpgradeBatch(2, ("2",)),
+        AwaitHealth(2),
+    )
+    [model] = [step for step in made.steps if isinstance(step, SetModel)]
+    assert model.fields == ModelFields(image=NEW_IMAGE)
+    assert made.changes == model.changes
+    assert (made.batch_count, made.has_changes) == (2, True)
+
+
+def test_the_upgrade_policy_is_written_first() -> None:
+    """Under the old policy Azure would roll every instance at the image's write."""
+    live = scale_set(1)
+    live = replace(live, model=replace(live.model, upgrade_policy=UpgradeMode.AUTOMATIC))
+    wanted = ModelFields(NEW_IMAGE, "Standard_D4s_v5", UpgradeMode.MANUAL)
+    first, second, *_ = rollout(live, model=wanted).steps
+
+    assert isinstance(first, SetModel)
+    assert isinstance(second, SetModel)
+    assert first.fields == ModelFields(upgrade_policy=UpgradeMode.MANUAL)
+    assert second.fields == ModelFields(NEW_IMAGE, "Standard_D4s_v5")
+    assert [change.path for change in second.changes] == ["model.image.version", "model.vmSize"]
+
+
+def test_a_model_as_wanted_stays_in_the_list_with_its_reason() -> None:
+    """A step that does nothing is shown, and says so."""
+    live = scale_set([instance("0")])
+    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
+    first = rollout(live).steps[0]
+
+    assert first == SetModel(ModelFields(image=NEW_IMAGE), (), "the model says so already")
+
+
+def test_nothing_to_do_is_no_change() -> None:
+    """All current under the wanted model: no batch, no change, no pin."""
+    live = scale_set([current("0"), current("1")])
+    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
+    made = rollout(live, autoscale=Autoscale.PIN)
+
+    assert not made.has_changes
+    assert made.batch_count == 0
+    assert [type(step) for step in made.steps] == [SetModel]
+
+
+def test_an_outdated_instance_alone_is_a_change() -> None:
+    """The model is right and an instance is not: there is something to do."""
+    live = scale_set([current("0", latest_model_applied=False)])
+    live = replace(live, model=replace(live.model, image=NEW_IMAGE))
+
+    assert rollout(live).has_changes
+
+
+def test_gates_stand_after_their_batches() -> None:
+    """A gate after batch 1 stands there once, one after each batch stands after each."""
+    made = rollout(
+        scale_set(3),
+        strategy=strategy("perInstance", pause_time_between_batches=minutes(1)),
+        gates=(Gate(ApprovalGate("ok?"), after_batch=1), Gate(PROBE), Gate(SMOKE, after_batch=3)),
+    )
+
+    assert made.steps[1:] == (
         UpgradeBatch(1, ("0",)),
         AwaitHealth(1),
         Approval("ok?"),
@@ -121,7 +190,8 @@ def test_steps_of_a_small_rollout() -> None:
 
 def test_autoscale_is_pinned_around_everything() -> None:
     """Pinned before the model is written, given back at the end; both only if there is one."""
-    steps = rollout(scale_set(1), autoscale=Autoscale.PIN, settings=(autoscale_setting(),)).steps
+    setting = autoscale_setting()
+    steps = rollout(scale_set(1), autoscale=Autoscale.PIN, settings=(setting,)).steps
 
     assert [type(step) for step in steps] == [
         PinAutoscale,
@@ -132,6 +202,30 @@ def test_autoscale_is_pinned_around_everything() -> None:
     ]
     unpinned = rollout(scale_set(1), autoscale=Autoscale.PIN).steps
     assert not any(isinstance(step, PinAutoscale | RestoreAutoscale) for step in unpinned)
+
+
+def test_a_plan_may_refuse_autoscale() -> None:
+    """An enabled setting is refused by name; a disabled one scales nothing."""
+    enabled, disabled = autoscale_setting(), autoscale_setting(enabled=False)
+
+    with pytest.raises(Refused, match="web-autoscale"):
+        rollout(scale_set(1), autoscale=Autoscale.REFUSE, settings=(enabled,))
+    assert rollout(scale_set(1), autoscale=Autoscale.REFUSE, settings=(disabled,)).has_changes
+
+
+def test_hooks_stand_around_their_batch() -> None:
+    """Drain before the operation, undrain after health, gates last."""
+    made = rollout(
+        scale_set(1), hooks=Hooks(SMOKE, SMOKE), gates=(Gate(PROBE, counting=Counting()),)
+    )
+
+    assert made.steps[1:] == (
+        RunHook(HookTime.BEFORE_BATCH, SMOKE, 1, ("0",)),
+        UpgradeBatch(1, ("0",)),
+        AwaitHealth(1),
+        RunHook(HookTime.AFTER_BATCH, SMOKE, 1, ("0",)),
+        Check(PROBE, Counting(), 1, ("0",)),
+    )
 
 
 def test_a_window_is_one_step() -> None:

@@ -30,6 +30,7 @@ from vmssplan.engine.stopping import (
     blind_too_long,
     must_not_start,
     reason_to_stop,
+    refused,
     told_to_stop,
 )
 from vmssplan.engine.upgrading import upgrade
@@ -89,8 +90,7 @@ def _without_sight(state: RunState, now: datetime) -> Command:
     if stop is None and not state.in_flight:
         stop = told_to_stop(state)
     if stop is None and state.refusal is not None and state.refusal.request is None:
-        code = ExitCode(state.refusal.exit_code)
-        stop = Stop(code, f"{state.refusal.code}: {state.refusal.message}")
+        stop = refused(state)
     if stop is not None:
         return _stopped(stop, state, now)
     return Wait(max(now, blindness.until) if blindness else now, Look.EVERYTHING)

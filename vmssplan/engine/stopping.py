@@ -64,10 +64,17 @@ def must_not_start(state: RunState, live: Live) -> Stop | None:
     failed = _failed(state)
     if failed is not None:
         return failed
-    if state.refusal is not None:
-        code, reason = state.refusal.code, state.refusal.message
-        return Stop(ExitCode(state.refusal.exit_code), f"{code}: {reason}")
-    return told_to_stop(state)
+    return refused(state) or told_to_stop(state)
+
+
+def refused(state: RunState) -> Stop | None:
+    """Say what was refused for good; one that only looks is told in its own words."""
+    refusal = state.refusal
+    if refusal is None:
+        return None
+    is_look = refusal.request is None
+    what = refusal.message if is_look else f"{refusal.code}: {refusal.message}"
+    return Stop(ExitCode(refusal.exit_code), what)
 
 
 def told_to_stop(state: RunState) -> Stop | None:
