@@ -14,7 +14,7 @@ BIG = b"x" * 65536
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by the path, and remembers what it was asked."""
+    """Answers by the path, or 503 where it is refusing; remembers what it was asked."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -22,6 +22,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
         self.asked: list[str] = []
+        self.refusing: set[str] = set()
         self.agents: set[str | None] = set()
         self.go_on = threading.Event()
 
@@ -44,7 +45,9 @@ class Answers(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         self.server.agents.add(self.headers["User-Agent"])
         _, _, last = self.path.rpartition("/")
-        if self.path == "/never":
+        if self.path in self.server.refusing:
+            self.send_error(503)
+        elif self.path == "/never":
             self.server.go_on.wait()
         elif self.path == "/hang-up":
             self.close_connection = True

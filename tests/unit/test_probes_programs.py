@@ -133,7 +133,7 @@ async def test_the_input_is_a_document() -> None:
     heard = Heard()
     instances = (
         instance("3", computer_name="web000003", zone="1", private_ip_address="10.0.0.7"),
-        instance("5", application_health=None, probed_healthy=False),
+        instance("5", application_health=HealthState.HEALTHY, probed_healthy=False),
         instance("6", application_health=HealthState.UNKNOWN),
         instance("7", application_health=None, zone=None),
     )

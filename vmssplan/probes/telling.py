@@ -64,7 +64,7 @@ def label_of(probe: CommandProbe, subject: Subject) -> str:
 
 
 def _health_of(instance: Instance) -> str | None:
-    """Return what was last seen: of the extension, else of a probe; None where nobody said."""
-    if instance.application_health is not None:
-        return instance.application_health.value
-    return {True: "healthy", False: "unhealthy", None: None}[instance.probed_healthy]
+    """Return what the Plan's probe said, else the extension; None where nobody said."""
+    if instance.probed_healthy is not None:
+        return "healthy" if instance.probed_healthy else "unhealthy"
+    return instance.application_health.value if instance.application_health else None
