@@ -78,6 +78,9 @@ def plan(
         bool,
         typer.Option("--detailed-exitcode", help="Exit 2 when there are changes, 0 when none."),
     ] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Exit 7 when there are changes.")
+    ] = False,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -110,6 +113,9 @@ def plan(
             if rollout.has_changes:
                 console.out(f"\nTo apply: vmssplan apply {out or one.file}{connection.arguments()}")
     has_changes = any(rollout.has_changes for rollout in rollouts)
+    if expect_no_changes and has_changes:
+        console.error("there are changes, and none were expected")
+        return ExitCode.DRIFT
     return ExitCode.CHANGES if detailed_exitcode and has_changes else ExitCode.SUCCESS
 
 
