@@ -10,7 +10,6 @@ from urllib.request import Request, urlopen
 
 from tests.e2e.program import Simulator
 
-
 WEB_SET = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/myrg"
     "/providers/Microsoft.Compute/virtualMachineScaleSets/web"
