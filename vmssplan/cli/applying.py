@@ -25,12 +25,14 @@ from vmssplan.cli.connection import (
 from vmssplan.cli.console import Console
 from vmssplan.cli.executing import (
     JsonOption,
+    OtelOption,
     Stage,
     WaitOption,
     execute,
     holder,
     is_open,
     restore_left_pins,
+    say_nothing_to_do,
 )
 from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
@@ -50,6 +52,7 @@ def apply(
     ] = False,
     wait: WaitOption = False,
     as_json: JsonOption = False,
+    otel: OtelOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -71,7 +74,9 @@ def apply(
     if not auto_approve and (as_json or not console.is_terminal):
         raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
     return asyncio.run(
-        _apply(path, connection, console, ask=not auto_approve, wait=wait, as_json=as_json)
+        _apply(
+            path, connection, console, ask=not auto_approve, wait=wait, as_json=as_json, otel=otel
+        )
     )
 
 
@@ -83,6 +88,7 @@ def resume(
     *,
     wait: WaitOption = False,
     as_json: JsonOption = False,
+    otel: OtelOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -100,7 +106,7 @@ def resume(
     """
     console = Console(no_color=no_color)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
-    return asyncio.run(_resume(run, connection, console, wait=wait, as_json=as_json))
+    return asyncio.run(_resume(run, connection, console, wait=wait, as_json=as_json, otel=otel))
 
 
 async def _apply(
@@ -111,6 +117,7 @@ async def _apply(
     ask: bool,
     wait: bool,
     as_json: bool,
+    otel: bool | None,
 ) -> int:
     from vmssplan.engine import RunState
     from vmssplan.engine.events import RunStarted
@@ -118,9 +125,10 @@ async def _apply(
 
     store = open_state(connection)
     async with open_session(connection, console) as session:
-        stage = Stage(session, store, connection, console, as_json)
+        stage = Stage(session, store, connection, console, as_json, otel)
         rollout = await _rollout(path, session, console, ask=ask, as_json=as_json)
         if not rollout.has_changes:
+            say_nothing_to_do(rollout, stage)
             return ExitCode.SUCCESS
         await _check_live(rollout, session, is_resuming=False)
         _check_unfinished(rollout, store, connection)
@@ -138,7 +146,13 @@ async def _apply(
 
 
 async def _resume(
-    run: str | None, connection: Connection, console: Console, *, wait: bool, as_json: bool
+    run: str | None,
+    connection: Connection,
+    console: Console,
+    *,
+    wait: bool,
+    as_json: bool,
+    otel: bool | None,
 ) -> int:
     from vmssplan.cli.steering import tell_to_go_on
     from vmssplan.engine import replay
@@ -156,7 +170,7 @@ async def _resume(
                 console.say(f"{run} is complete already.")
                 return so_far.outcome.exit_code if so_far.outcome else ExitCode.SUCCESS
             await _check_live(so_far.rollout, session, is_resuming=True)
-            stage = Stage(session, store, connection, console, as_json)
+            stage = Stage(session, store, connection, console, as_json, otel)
             return await execute(run, so_far, stage, RunResumed(session.clock.now(), wait))
 
 

@@ -135,6 +135,11 @@ class Connection:
             parts.append(f"--endpoint {self.endpoint}")
         if self.ca_file is not None:
             parts.append(f"--ca-file {self.ca_file}")
+        return "".join(f" {part}" for part in parts) + self.state_arguments()
+
+    def state_arguments(self) -> str:
+        """Return those of a command that reads and writes Runs, and asks no service."""
+        parts = []
         if self.state_dir != DEFAULT_STATE:
             parts.append(f"--state-dir {self.state_dir}")
         if self.state is not None:

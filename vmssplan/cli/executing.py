@@ -8,11 +8,12 @@ import os
 import signal
 import socket
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vmssplan.cli.logs import PANEL
 from vmssplan.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
+OtelOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--otel/--no-otel",
+        envvar="VMSSPLAN_OTEL",
+        help="Send traces and metrics to an OpenTelemetry collector, as the variables OTEL_* say."
+        " Default: where OTEL_EXPORTER_OTLP_ENDPOINT is set.",
+        show_default=False,
+        rich_help_panel=PANEL,
+    ),
+]
 WaitOption = Annotated[
     bool,
     typer.Option(
@@ -78,6 +90,18 @@ async def execute(run: str, begun: RunState, stage: Stage, *opening: Event) -> i
     return ended.outcome.exit_code if ended.outcome else ExitCode.BUG
 
 
+def say_nothing_to_do(rollout: Rollout, stage: Stage) -> None:
+    """Print the whole stream of a Run that never was: there is nothing to change."""
+    from vmssplan.documents import canonical_json
+    from vmssplan.engine import Outcome, RunState
+    from vmssplan.report.as_json import version_json
+
+    if stage.as_json:
+        stage.console.out(canonical_json(version_json(stage.session.clock.now())))
+        ended = replace(RunState.begin(rollout), outcome=Outcome(ExitCode.SUCCESS, 0, ""))
+        _say_outcome("", ended, stage)
+
+
 def _say_outcome(run: str, ended: RunState, stage: Stage) -> None:
     from vmssplan.documents import canonical_json
     from vmssplan.report.as_json import outcome_line_json
@@ -88,8 +112,15 @@ def _say_outcome(run: str, ended: RunState, stage: Stage) -> None:
         at = stage.session.clock.now()
         console.out(canonical_json(outcome_line_json(ended.rollout, ended, run, at)))
         return
-    options = stage.connection.arguments()
-    console.out(f"\n{outcome_text(ended, run, paint=console.paint(), options=options)}")
+    connection = stage.connection
+    text = outcome_text(
+        ended,
+        run,
+        paint=console.paint(),
+        options=connection.arguments(),
+        state_options=connection.state_arguments(),
+    )
+    console.out(f"\n{text}")
 
 
 @contextmanager

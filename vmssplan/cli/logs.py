@@ -24,7 +24,7 @@ import typer
 
 FORMAT_VARIABLE = "VMSSPLAN_LOG_FORMAT"
 LEVEL_VARIABLE = "VMSSPLAN_LOG_LEVEL"
-PANEL = "Logs"
+PANEL = "Logs and telemetry"
 SDK_TRACE = "azure.core.pipeline.policies._universal"
 """The SDK's trace of whole requests, tokens and bodies included."""
 

@@ -31,6 +31,7 @@ from vmssplan.cli.connection import (
 from vmssplan.cli.console import Console
 from vmssplan.cli.executing import (
     JsonOption,
+    OtelOption,
     Stage,
     execute,
     holder,
@@ -150,6 +151,7 @@ def rollback(
         bool, typer.Option("--auto-approve", help="Do not ask before the start.")
     ] = False,
     as_json: JsonOption = False,
+    otel: OtelOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -170,7 +172,9 @@ def rollback(
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
     if not auto_approve and (as_json or not console.is_terminal):
         raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
-    return asyncio.run(_rollback(run, connection, console, ask=not auto_approve, as_json=as_json))
+    return asyncio.run(
+        _rollback(run, connection, console, ask=not auto_approve, as_json=as_json, otel=otel)
+    )
 
 
 def recover(
@@ -196,7 +200,13 @@ def recover(
 
 
 async def _rollback(
-    run: str, connection: Connection, console: Console, *, ask: bool, as_json: bool
+    run: str,
+    connection: Connection,
+    console: Console,
+    *,
+    ask: bool,
+    as_json: bool,
+    otel: bool | None,
 ) -> int:
     from vmssplan.engine.events import RollbackRequested, RunResumed
     from vmssplan.engine.instructions import RollBack
@@ -219,7 +229,7 @@ async def _rollback(
         with store.hold(state.rollout.target, holder(session, run)):
             state = _state(run, store)
             now = session.clock.now()
-            stage = Stage(session, store, connection, console, as_json)
+            stage = Stage(session, store, connection, console, as_json, otel)
             request = RollbackRequested(now, _key(), whoami())
             return await execute(run, state, stage, RunResumed(now), request)
 

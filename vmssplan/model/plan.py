@@ -285,5 +285,5 @@ class Plan:
     failure: Failure = Failure()
     gates: tuple[Gate, ...] = ()
     hooks: Hooks = Hooks()
-    autoscale: Autoscale = Autoscale.IGNORE
+    autoscale: Autoscale = Autoscale.PIN
     on_scale: OnScale = OnScale.ABSORB

@@ -61,6 +61,7 @@ ADVICE = {
 APPROVE = Advice(
     "look whether all is well; then approve, and go on:", ("approve {run} {step}", "resume {run}")
 )
+OF_STATE = ("approve", "status")
 TURN_ROUND = Advice("or bring back what it has changed:", ("rollback {run}",))
 
 
@@ -140,14 +141,24 @@ class Recap:
         )
 
 
-def outcome_text(state: RunState, run: str, *, paint: Paint = PLAIN, options: str = "") -> str:
-    """Return how the Run ended, what failed, the recap, and what to run next."""
+def outcome_text(
+    state: RunState,
+    run: str,
+    *,
+    paint: Paint = PLAIN,
+    options: str = "",
+    state_options: str = "",
+) -> str:
+    """Return how the Run ended, what failed, the recap, and what to run next.
+
+    `options` are those of commands that need the service, `state_options` of those that do not.
+    """
     rollout = state.rollout
     parts = [
         [headline(state, paint)],
         [*_failures(state), *_appeared(state)],
         [f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"],
-        list(_next(state, run, options)),
+        list(_next(state, run, options, state_options)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -192,7 +203,7 @@ def _failures(state: RunState) -> Iterator[str]:
             yield f"Skipped instance {one_line(instance_id)}: {one_line(one.skip_reason)}"
 
 
-def _next(state: RunState, run: str, options: str) -> Iterator[str]:
+def _next(state: RunState, run: str, options: str, state_options: str) -> Iterator[str]:
     """Say what to do now, and what to type."""
     code = state.outcome.exit_code if state.outcome else ExitCode.CANCELLED
     if code is ExitCode.SUCCESS:
@@ -204,12 +215,15 @@ def _next(state: RunState, run: str, options: str) -> Iterator[str]:
     else:
         advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
     yield f"What next: {advice.text}"
-    yield from _commands(advice, state, run, options)
+    yield from _commands(advice, state, run, options, state_options)
     if code in (ExitCode.INSTANCE_FAILED, ExitCode.GATE) and rollout.rollback is not None:
         yield TURN_ROUND.text
-        yield from _commands(TURN_ROUND, state, run, options)
+        yield from _commands(TURN_ROUND, state, run, options, state_options)
 
 
-def _commands(advice: Advice, state: RunState, run: str, options: str) -> Iterator[str]:
+def _commands(
+    advice: Advice, state: RunState, run: str, options: str, state_options: str
+) -> Iterator[str]:
     for command in advice.commands:
-        yield f"  vmssplan {command.format(run=run, step=state.step)}{options}"
+        mine = state_options if command.startswith(OF_STATE) else options
+        yield f"  vmssplan {command.format(run=run, step=state.step)}{mine}"
