@@ -91,7 +91,7 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
     for name, value in rows.items():
         head += wrapped(value, width, f"  {name:<9}  ", " " * 13)
     head.append(f"  digest     {digest(record.rollout)}")
-    shown = event_lines(record.events, rollout)
+    shown = event_lines(record.events, record.rollout)
     last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
     is_over = state.outcome is not None or not record.is_held
     recap = f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"

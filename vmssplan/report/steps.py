@@ -24,6 +24,7 @@ from vmssplan.rollout import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmssplan.model import Counting
     from vmssplan.rollout import Rollout, Step
 
 
@@ -49,9 +50,7 @@ def step_title(rollout: Rollout, step: Step) -> str:
         case Approval(message=message):
             return f"Await approval: {one_line(message)}"
         case Check(probe=probe, counting=counting):
-            often = counting.consecutive_successes
-            times = f", {often} times in a row" if often > 1 else ""
-            return f"Check that {_probe_text(probe)}{times}"
+            return f"Check that {_probe_text(probe)}{_counting_text(counting)}"
         case RunHook(time=time, command=command, batch=number):
             when = "Before" if time is HookTime.BEFORE_BATCH else "After"
             return f"{when} batch {number} run {_probe_text(command)}"
@@ -105,6 +104,21 @@ def place_text(rollout: Rollout, number: int) -> str:
     batch = batch_of_step(rollout, number)
     where = f" (batch {batch})" if batch is not None else ""
     return f"step {number}/{len(rollout.steps)}{where}"
+
+
+def _counting_text(counting: Counting) -> str:
+    """Return how the gate counts, as far as it is not the plainest way: ask once, and believe."""
+    parts = []
+    if counting.initial_delay:
+        parts.append(f"first after {span_text(counting.initial_delay)}")
+    if counting.consecutive_successes > 1:
+        often = f"{counting.consecutive_successes} times in a row"
+        parts.append(f"{often}, every {span_text(counting.interval)}")
+    if counting.failure_limit:
+        parts.append(f"at most {counting.failure_limit} failed")
+    if counting.inconclusive_limit:
+        parts.append(f"at most {counting.inconclusive_limit} inconclusive")
+    return "".join(f", {part}" for part in parts)
 
 
 def _probe_text(probe: HttpProbe | CommandProbe) -> str:

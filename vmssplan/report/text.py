@@ -10,7 +10,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from vmssplan.model import Method, OnFailure
+from vmssplan.diff import owned_fields
+from vmssplan.model import Method, OnFailure, OnScale, image_text
 from vmssplan.report.listing import (
     CHANGED,
     CURRENT,
@@ -33,9 +34,11 @@ from vmssplan.report.wording import (
 )
 from vmssplan.rollout import (
     Disposition,
+    PinAutoscale,
     UpgradeBatch,
     UpgradeWindow,
     digest,
+    rollback_of,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
             _target(rollout, paint, width),
             _model_changes(rollout, paint, width),
             _steps(rollout, paint, width),
+            _way_back(rollout, paint, width),
             _left_alone(rollout, paint, width),
         ]
     parts += [
@@ -134,7 +138,10 @@ def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
         ),
         "health": f"{rollout.health.source}, {health_rule(rollout)}",
         "failure": f"{answer} when {tolerated} failed",
-        "autoscale": str(rollout.autoscale),
+        "way back": _way_back_line(rollout),
+        "autoscale": _autoscale(rollout),
+        "scaling": "instances that come meanwhile "
+        + ("stop the rollout" if rollout.on_scale is OnScale.REFUSE else "are absorbed"),
     }
     lines = [paint(f"Rollout {one_line(rollout.plan)}", Tone.HEADING)]
     for name, value in rows.items():
@@ -174,6 +181,45 @@ def _steps(rollout: Rollout, paint: Paint, width: int) -> list[str]:
             chosen = [known[i] for i in step.instance_ids]
             layout = Layout(width, indent, names, in_order=isinstance(step, UpgradeWindow))
             lines += instance_lines(rollout, chosen, paint, layout)
+    return lines
+
+
+def _autoscale(rollout: Rollout) -> str:
+    pins = [step for step in rollout.steps if isinstance(step, PinAutoscale)]
+    settings = [one for pin in pins for one in pin.settings]
+    held = "; ".join(
+        f"{one_line(one.name)} ({one_line(', '.join(str(each) for each in one.profiles))})"
+        for one in settings
+    )
+    return f"{rollout.autoscale}: {held}" if held else str(rollout.autoscale)
+
+
+def _way_back_line(rollout: Rollout) -> str:
+    if rollout.rollback is None:
+        return f"none: {one_line(rollout.no_way_back or 'no instance changes')}"
+    fields = owned_fields(rollout.rollback.model, rollout.rollback.model)
+    image = rollout.rollback.model.image
+    parts = [image_text(image)] if image is not None else []
+    if "vmSize" in fields:
+        parts.append(str(fields["vmSize"]))
+    return f"to {one_line(', '.join(parts))}"
+
+
+def _way_back(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+    """Write out the way back where it is gone by itself; otherwise the line above says enough."""
+    if rollout.rollback is None or rollout.failure.on_failure is not OnFailure.ROLLBACK:
+        return []
+    touched = [one.instance_id for one in rollout.instances]
+    back = rollback_of(rollout, touched)
+    digits = len(str(len(back.steps)))
+    lines = [paint("Way back, if it fails when all are upgraded", Tone.HEADING)]
+    for number, step in enumerate(back.steps, start=1):
+        text = step_title(back, step)
+        if isinstance(step, UpgradeBatch | UpgradeWindow):
+            text += f" ({', '.join(one_line(one) for one in step.instance_ids)})"
+        lines += wrapped(text, width, f"  {number:>{digits}}  ", " " * (digits + 4))
+    for note in back.notes:
+        lines += wrapped(note, width, "  - ", "    ")
     return lines
 
 

@@ -138,7 +138,7 @@ def rollback_of(
         raise ValueError(rollout.no_way_back or "there is no way back")
     touched = frozenset(instance_ids)
     instances = tuple(_planned_back(one, touched) for one in rollout.instances)
-    steps = list(_renumbered(_kept(back.steps, touched)))
+    steps = _without_last_pause(list(_renumbered(_kept(back.steps, touched))))
     if added:
         steps = _with_added(steps, tuple(one.instance_id for one in added), rollout)
     return replace(
@@ -189,6 +189,13 @@ def _kept(steps: Sequence[Step], touched: frozenset[str]) -> Iterator[Step]:
                 )
             case _:
                 yield step
+
+
+def _without_last_pause(steps: list[Step]) -> list[Step]:
+    """Leave out a pause behind which no batch is left."""
+    upgrades = [n for n, step in enumerate(steps) if isinstance(step, UpgradeBatch)]
+    last = upgrades[-1] if upgrades else len(steps)
+    return [step for n, step in enumerate(steps) if n < last or not isinstance(step, Pause)]
 
 
 def _renumbered(steps: Iterator[Step]) -> Iterator[Step]:
