@@ -46,7 +46,7 @@ from vmssplan.errors import (
     Throttled,
     VmssplanError,
 )
-from vmssplan.model import CommandProbe, HttpProbe, Method, OperationStatus, ScaleSet
+from vmssplan.model import BUSY_STATES, CommandProbe, HttpProbe, Method, OperationStatus, ScaleSet
 from vmssplan.ports import (
     Backend,
     Clock,
@@ -170,7 +170,7 @@ class Executor:
             if look is Look.EVERYTHING or is_over or self._seen is None:
                 scale_set, pacing = await self.backend.observe(self.state.rollout.target)
                 self._pace(pacing)
-                self._seen = Live(scale_set)
+                self._seen = Live(scale_set, is_rolling=await self._is_rolling(scale_set))
                 self.watcher.looked(scale_set, self.state, self.clock.now())
         except Retryable as error:
             self._note_blindness(error)
@@ -182,6 +182,12 @@ class Executor:
             return None
         self._blind_since = None
         return self._seen.with_operations(reports, dict(self._ended_at))
+
+    async def _is_rolling(self, scale_set: ScaleSet) -> bool:
+        """Ask what makes the set busy, when it is nothing of ours."""
+        if self.state.in_flight or scale_set.provisioning_state not in BUSY_STATES:
+            return False
+        return await self.backend.rolling_upgrade_in_progress(scale_set.id)
 
     async def _reports(self) -> dict[str, OperationReport]:
         reports = {}

@@ -78,6 +78,7 @@ class FakeService:
     answers_at_once: bool = False
     pacing: Pacing = field(default_factory=Pacing)
     autoscale: tuple[AutoscaleSetting, ...] = ()
+    is_rolling: bool = False
     requests: list[tuple[datetime, str, tuple[str, ...]]] = field(default_factory=list)
     operations: dict[str, OperationReport] = field(default_factory=dict)
     _agenda: list[tuple[datetime, int, Callable[[ScaleSet], ScaleSet]]] = field(
@@ -110,8 +111,9 @@ class FakeService:
         return self.operations[operation.address], self.pacing
 
     async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
-        """There is none."""
-        return target != self.scale_set.id
+        """Say what the test says."""
+        assert target == self.scale_set.id
+        return self.is_rolling
 
     async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
         """There is no catalogue."""

@@ -64,6 +64,8 @@ def decide(
     """Return the next Command; `live` is None when the last look failed."""
     if state.outcome is not None:
         return Finish(state.outcome)
+    if state.stop is not None:
+        return _ended(state.stop, state, now)
     told = follow(state, instructions, now)
     if told:
         return Record(told)
@@ -100,9 +102,17 @@ def _stopped(stop: Stop, state: RunState, now: datetime) -> Command:
     """End the Run: turn round where that is wanted, and first give back what it holds."""
     if stop.code is not ExitCode.STALE and _turns_round(stop, state):
         return Record((_rollback(stop, state, now),))
+    decided = ev.StopDecided(now, int(stop.code), stop.reason)
+    if state.pins is not None and state.pins.given_up is None:
+        # Written down, because with the bounds given back the question would be another one.
+        return Record((decided,))
+    return _ended(decided, state, now)
+
+
+def _ended(stop: ev.StopDecided, state: RunState, now: datetime) -> Command:
     if state.pins is not None and state.pins.given_up is None:
         return _restore(state.pins, state, now)
-    return Record((ev.RunHalted(now, state.step, int(stop.code), stop.reason),))
+    return Record((ev.RunHalted(now, state.step, stop.exit_code, stop.reason),))
 
 
 def _turns_round(stop: Stop, state: RunState) -> bool:
@@ -225,7 +235,7 @@ def _set_model(
     if step.skip_reason is not None and is_met:
         return Passed(step.skip_reason)
     if live.scale_set.provisioning_state in BUSY_STATES:
-        return set_is_busy(state, now)
+        return set_is_busy(state, live, now)
     if is_met:
         return None
     drift = _drift_before_write(step, state, live)

@@ -391,6 +391,15 @@ class RollbackStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class StopDecided:
+    """The Run is about to halt for this reason, and first gives back what it holds."""
+
+    at: datetime
+    exit_code: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunHalted:
     """The Run stopped before its end; `exit_code` tells machines why, `reason` people."""
 
@@ -450,6 +459,7 @@ RunEvent = (
     | FloorReached
     | InstanceAppeared
     | RollbackStarted
+    | StopDecided
     | RunHalted
     | RunCompleted
 )

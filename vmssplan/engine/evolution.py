@@ -75,6 +75,8 @@ def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
             return replace(state, appeared={**state.appeared, instance.vm_id: event})
         case ev.RollbackStarted():
             return _rolling_back(state, event)
+        case ev.StopDecided():
+            return replace(state, stop=event)
         case ev.RunHalted(step=step, exit_code=code, reason=reason):
             return replace(state, outcome=Outcome(ExitCode(code), step, reason))
         case ev.RunCompleted():
@@ -304,6 +306,7 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
             cancel=None,
             rollback=None,
         ),
+        stop=None,
         pins=state.pins and Pins(state.pins.settings, state.pins.count),
         outcome=None,
     )

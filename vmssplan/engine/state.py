@@ -141,6 +141,7 @@ class RunState:
     touched: frozenset[str] = frozenset()
     appeared: Mapping[str, ev.InstanceAppeared] = field(default_factory=dict)
     rollback: ev.RollbackStarted | None = None
+    stop: ev.StopDecided | None = None
     outcome: Outcome | None = None
 
     @classmethod
@@ -182,12 +183,14 @@ class RunState:
 class Live:
     """What was just seen: the set, and the operations in flight by their ids.
 
-    `ended_at` has the moment at which an operation was first seen to be over.
+    `ended_at` has the moment at which an operation was first seen to be over. `is_rolling`:
+    Azure's own rolling upgrade runs on it, as far as that was asked.
     """
 
     scale_set: ScaleSet
     operations: Mapping[str, OperationReport] = field(default_factory=dict)
     ended_at: Mapping[str, datetime] = field(default_factory=dict)
+    is_rolling: bool = False
 
     @cached_property
     def instances(self) -> Mapping[str, Instance]:

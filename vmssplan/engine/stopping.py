@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from vmssplan.diff import diff_model
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
-from vmssplan.engine.evidence import GONE
 from vmssplan.engine.state import Phase
 from vmssplan.errors import ExitCode
 from vmssplan.model import OnScale
@@ -58,7 +57,7 @@ def must_not_start(state: RunState, live: Live) -> Stop | None:
 
     A changed model comes first: what failed since may have failed because of it.
     """
-    drift = _drift_after_write(state, live) or _scaled(state)
+    drift = _drift_after_write(state, live) or _scaled(state, live)
     if drift is not None:
         return Stop(ExitCode.STALE, drift)
     failed = _failed(state)
@@ -103,15 +102,16 @@ def _failed(state: RunState) -> Stop | None:
     return Stop(code, what, is_failure=True)
 
 
-def _scaled(state: RunState) -> str | None:
+def _scaled(state: RunState, live: Live) -> str | None:
     """Name what came or went, where the Plan wants no scaling during the Run."""
     if state.rollout.on_scale is not OnScale.REFUSE:
         return None
     for appeared in state.appeared.values():
         new = appeared.instance
         return f"instance {new.instance_id} ({new.version}) was not there when planned"
-    for instance_id, one in state.progress.items():
-        if one.skip_reason == GONE:
+    for instance_id, vm_id in state.rollout.machines.items():
+        found = live.instances.get(instance_id)
+        if found is None or found.vm_id != vm_id:
             return f"instance {instance_id} was there when planned, and is gone now"
     return None
 

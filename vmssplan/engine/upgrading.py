@@ -34,14 +34,14 @@ def upgrade(
         return wait(state, now)
     known = live.instances
     if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
-        return set_is_busy(state, now)
+        return set_is_busy(state, live, now)
     idle = [known[i] for i in pending if i in known and not known[i].is_busy]
     chosen = startable(idle, max(0, limit), state, live)
     if chosen:
         is_upgrade = state.rollout.method is Method.UPGRADE
         return (UpgradeInstances if is_upgrade else ReimageInstances)(state.step, chosen)
     if not idle and not state.in_flight:
-        return set_is_busy(state, now)
+        return set_is_busy(state, live, now)
     return wait(state, now) if limit <= 0 else below_floor(state, live, now)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from vmssplan.actors import rolling_upgrade_text
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Look, Record, Wait
 from vmssplan.engine.state import Phase
@@ -13,7 +14,7 @@ from vmssplan.gates import HealthEvidence, next_verdict_at
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from vmssplan.engine.state import RunState
+    from vmssplan.engine.state import Live, RunState
 
 POLL_INTERVAL = timedelta(seconds=10)
 
@@ -47,13 +48,13 @@ def wait_for_people(state: RunState, now: datetime) -> Wait:
     return Wait(usual.until, usual.look, for_people=True)
 
 
-def set_is_busy(state: RunState, now: datetime) -> Record:
-    """Put off: an operation that is not ours runs on the scale set."""
+def set_is_busy(state: RunState, live: Live, now: datetime) -> Record:
+    """Put off: an operation that is not ours runs on the scale set, named where it can be."""
     until = now + backoff(state)
-    message = "another operation runs on the scale set"
-    return Record(
-        (ev.RequestDeferred(now, ev.DeferralReason.CONFLICT, until, "ScaleSetBusy", message),)
-    )
+    code, message = "ScaleSetBusy", "another operation runs on the scale set"
+    if live.is_rolling:
+        code, message = "RollingUpgradeInProgress", rolling_upgrade_text(state.rollout.target)
+    return Record((ev.RequestDeferred(now, ev.DeferralReason.CONFLICT, until, code, message),))
 
 
 def backoff(state: RunState) -> timedelta:

@@ -79,6 +79,7 @@ EVENT_TYPES: dict[type, str] = {
     ev.RollbackRequested: "rollback",
     ev.InstructionIgnored: "instruction_ignored",
     ev.RollbackStarted: "rollback",
+    ev.StopDecided: "stopping",
     ev.RunHalted: "halted",
     ev.RunCompleted: "run_complete",
 }

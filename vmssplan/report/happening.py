@@ -65,6 +65,8 @@ def _of_run(event: ev.RunEvent, rollout: Rollout) -> Happening:
             work = counted(len(ids) + len(added), "instance")
             text = f"rolling back {work}: {one_line(reason)}"
             return Happening(text, Weight.WARNING)
+        case ev.StopDecided(reason=reason):
+            return Happening(f"about to halt: {one_line(reason)}", Weight.DETAIL)
         case ev.RunHalted(step=number, reason=reason):
             return Happening(f"halted: {one_line(reason)}", Weight.ERROR, number)
         case ev.RunCompleted():
