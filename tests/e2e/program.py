@@ -69,12 +69,12 @@ class Program:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+    def start(self, *arguments: str | Path, **extra: str) -> subprocess.Popen[str]:
         """Start, and leave it running."""
         return subprocess.Popen(
             [*PROGRAM, *map(str, arguments)],
             cwd=self.folder,
-            env=environment(),
+            env=environment(**extra),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -115,10 +115,11 @@ class Simulator:
         """The options that point a command at it."""
         return ("--endpoint", self.ready["endpoint"], "--ca-file", self.ready["caFile"])
 
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Ask its admin interface."""
+    def ask(self, path: str, body: dict[str, Any] | None = None, method: str | None = None) -> Any:
+        """Ask its admin interface: GET, or POST where there is a body, unless told otherwise."""
         data = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.ready['adminUrl']}{path}", data=data)  # noqa: S310 - loopback
+        url = f"{self.ready['adminUrl']}{path}"
+        request = Request(url, data=data, method=method)  # noqa: S310 - loopback
         tls = ssl.create_default_context(cafile=self.ready["caFile"])
         with urlopen(request, context=tls, timeout=10) as reply:  # noqa: S310 - loopback
             return json.load(reply)

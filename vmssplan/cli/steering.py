@@ -264,16 +264,14 @@ async def _recover(run: str | None, connection: Connection, console: Console) ->
 
 
 def tell_to_go_on(run: str, store: StateStore, console: Console) -> bool:
-    """Tell a Run that is carried out and paused to go on; False when nobody carries it out."""
+    """Tell a Run that is carried out and paused to go on; False when it is not so.
+
+    Whoever then tries to hold its scale set is told who carries it out, if anybody does.
+    """
     from vmssplan.engine.instructions import GoOn
 
-    if not _is_running(run, store):
+    if not _is_running(run, store) or _state(run, store).people.held is None:
         return False
-    if _state(run, store).people.held is None:
-        raise UsageInvalid(
-            f"{run} is being carried out, and is not paused",
-            hint=f"`vmssplan status {run}` shows how far it is",
-        )
     store.instruct(run, GoOn(_key(), whoami(), _now()))
     console.out(f"{run} goes on.")
     return True
