@@ -115,7 +115,9 @@ def at(document: Any, path: tuple[str | int, ...]) -> Any:
     return document
 
 
-@pytest.mark.parametrize("name", ["gates", "policy-only", "window", "health command"])
+@pytest.mark.parametrize(
+    "name", ["gates", "no-way-back", "policy-only", "window", "health command"]
+)
 def test_no_key_can_be_missing_or_too_many(name: str) -> None:
     """Without any one key, and with any other one, the document is refused."""
     check = validator()

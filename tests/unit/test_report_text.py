@@ -13,6 +13,7 @@ from tests.support.values import (
     OLD_IMAGE,
     SIZE,
     at_most,
+    autoscale_setting,
     current,
     instance,
     instances,
@@ -27,15 +28,18 @@ from vmssplan.model import (
     ApprovalGate,
     Autoscale,
     CommandProbe,
+    Counting,
     Failure,
     Gate,
     Health,
     HealthSource,
     HealthState,
+    Hooks,
     HttpProbe,
     Method,
     ModelFields,
     OnFailure,
+    OnScale,
     PlatformImage,
     ResourceImage,
     Selector,
@@ -117,9 +121,10 @@ def policy_only() -> Rollout:
 
 
 def gates() -> Rollout:
-    """Return a Rollout with every kind of gate, and everything that can be said in the header."""
+    """Return a Rollout with every kind of step between, and everything said in the header."""
     return rollout(
         regional(3),
+        (autoscale_setting(2, 20),),
         strategy=strategy(method=Method.REIMAGE, pause_time_between_batches=seconds(90)),
         health=Health(HealthSource.HTTP, http=HttpProbe("https://web.invalid/health")),
         failure=Failure(2, OnFailure.ROLLBACK),
@@ -127,9 +132,16 @@ def gates() -> Rollout:
         gates=(
             Gate(ApprovalGate("canary looks right?"), 1),
             Gate(HttpProbe("https://web.invalid/ok", 204)),
-            Gate(CommandProbe(("./smoke.sh", "--quick"))),
+            Gate(CommandProbe(("./smoke.sh", "--quick")), None, Counting(failure_limit=1)),
         ),
+        hooks=Hooks(CommandProbe(("./drain.sh",)), CommandProbe(("./undrain.sh",))),
+        on_scale=OnScale.REFUSE,
     )
+
+
+def no_way_back() -> Rollout:
+    """Return a Rollout that cannot be taken back, and says so where it writes the model."""
+    return rollout(regional(2), missing_image="image 1.9.0 is no longer there")
 
 
 def blob() -> Rollout:
@@ -162,6 +174,7 @@ EXAMPLES = {
     "new-size": new_size,
     "policy-only": policy_only,
     "gates": gates,
+    "no-way-back": no_way_back,
     "long-addresses": blob,
     "other-image-form": other_form,
 }

@@ -53,7 +53,8 @@ def step_title(rollout: Rollout, step: Step) -> str:
             return f"Check that {_probe_text(probe)}{_counting_text(counting)}"
         case RunHook(time=time, command=command, batch=number):
             when = "Before" if time is HookTime.BEFORE_BATCH else "After"
-            return f"{when} batch {number} run {_probe_text(command)}"
+            program = f"`{one_line(' '.join(command.run))}`"
+            return f"{when} batch {number} run {program}, for at most {span_text(command.timeout)}"
         case PinAutoscale(settings=settings):
             names = _enumerated([one_line(one.name) for one in settings])
             return f"Pin autoscale {names}: hold the instance count"
