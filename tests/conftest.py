@@ -43,6 +43,6 @@ def azurite() -> Iterator[Azurite]:
     except CannotInstallError as missing:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"{missing}: this needs node and npm")
+        pytest.skip(str(missing))
     with serving() as emulator:
         yield emulator

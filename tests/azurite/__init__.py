@@ -29,7 +29,7 @@ LISTENS = "successfully listens on "
 
 
 class CannotInstallError(Exception):
-    """Node or npm is missing."""
+    """Node or npm is missing; says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class Azurite:
 
 def install() -> None:
     """Install the version that the lock file names, unless it is there; raises CannotInstall."""
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            raise CannotInstallError(f"{program} is not installed, and Azurite runs on it")
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        raise CannotInstallError("Azurite needs node and npm, and they are not installed")
     FOLDER.mkdir(exist_ok=True)
     wanted = (HERE / "package-lock.json").read_bytes()
     with FileLock(FOLDER / "installing.lock"):
@@ -62,7 +62,7 @@ def install() -> None:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(HERE / name, FOLDER / name)
         options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-        subprocess.run(["npm", "ci", *options], cwd=FOLDER, check=True)
+        subprocess.run([npm, "ci", *options], cwd=FOLDER, check=True)
         done.write_bytes(wanted)
 
 

@@ -141,7 +141,8 @@ class LocalState:
             make_private_folder(locks)
             lock = FileLock(locks / f"{name}.lock", mode=OWNER_ONLY)
             try:
-                lock.acquire(timeout=0)
+                # Whoever asks who holds it has it for a moment.
+                lock.acquire(timeout=MOMENT_SECONDS, poll_interval=MOMENT_SECONDS / 10)
             except Timeout as error:
                 raise LockHeld(
                     f"{target} is held by {self._said_holder(name) or 'another process'}",
