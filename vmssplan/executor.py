@@ -73,7 +73,7 @@ class Watcher(Protocol):
     """Somebody who looks on: a terminal, a log."""
 
     def happened(self, event: Event, state: RunState) -> None:
-        """Take note of an Event; `state` is already the one after it."""
+        """Take note of an Event; `state` is the one after it and all recorded with it."""
         ...
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
@@ -150,8 +150,8 @@ class Executor:
 
     def _note(self, *events: Event) -> None:
         self.journal.append(events)
+        self.state = evolve(self.state, *events)
         for event in events:
-            self.state = evolve(self.state, event)
             self.watcher.happened(event, self.state)
 
     async def _sleep(self, until: datetime) -> None:

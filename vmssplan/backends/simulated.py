@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -74,10 +75,11 @@ if TYPE_CHECKING:
 
 
 class SimulatedBackend:
-    """`ports.Backend` over a World."""
+    """`ports.Backend` over a World; `requests` counts what it has asked, by kind."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.requests: Counter[OperationKind] = Counter()
         self._read: dict[str, tuple[WorldInstance, Mapping[str, Any], Instance]] = {}
         self._ordered: tuple[Mapping[str, WorldInstance], list[WorldInstance]] | None = None
         self._subscription_id = ""
@@ -110,9 +112,7 @@ class SimulatedBackend:
         """Read the status of an operation."""
         with _translated(is_read=True):
             key = self._world.operation(operation.operation_id).key
-            allowance = self._world.admit(
-                OperationKind.GET_OPERATION, key, subscription_id=key.subscription_id
-            )
+            allowance = self._counted(OperationKind.GET_OPERATION, key, key.subscription_id)
             found = self._world.seen(allowance).operation(operation.operation_id)
             self._deliver(allowance)
         retry_after = None
@@ -133,6 +133,7 @@ class SimulatedBackend:
         if isinstance(image, UriImage):
             return []
         with _translated(is_read=True):
+            self.requests[OperationKind.LIST_IMAGE_VERSIONS] += 1
             allowance = self._world.admit(
                 OperationKind.LIST_IMAGE_VERSIONS,
                 None,
@@ -217,12 +218,22 @@ class SimulatedBackend:
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
     ) -> Allowance:
         self._subscription_id = target.subscription_id
-        return self._world.admit(
-            kind, _key(target), subscription_id=target.subscription_id, instance_ids=instance_ids
-        )
+        return self._counted(kind, _key(target), target.subscription_id, instance_ids)
 
     def _admit_autoscale(self, kind: OperationKind, subscription_id: str) -> Allowance:
-        return self._world.admit(kind, None, subscription_id=subscription_id)
+        return self._counted(kind, None, subscription_id)
+
+    def _counted(
+        self,
+        kind: OperationKind,
+        key: ScaleSetKey | None,
+        subscription_id: str,
+        instance_ids: Sequence[str] = (),
+    ) -> Allowance:
+        self.requests[kind] += 1
+        return self._world.admit(
+            kind, key, subscription_id=subscription_id, instance_ids=instance_ids
+        )
 
     def _admit_write(
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()

@@ -28,11 +28,23 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
+
+
+def _must_be_possible(otel: bool | None) -> bool | None:
+    """Refuse at once what cannot be done, before there is a Run."""
+    if otel:
+        from vmssplan.cli.watching import check_telemetry
+
+        check_telemetry()
+    return otel
+
+
 OtelOption = Annotated[
     bool | None,
     typer.Option(
         "--otel/--no-otel",
         envvar="VMSSPLAN_OTEL",
+        callback=_must_be_possible,
         help="Send traces and metrics to an OpenTelemetry collector, as the variables OTEL_* say."
         " Default: where OTEL_EXPORTER_OTLP_ENDPOINT is set.",
         show_default=False,

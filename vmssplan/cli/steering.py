@@ -238,8 +238,8 @@ def _confirm_rollback(run: str, state: RunState, console: Console) -> bool:
     from vmssplan.report.text import rollout_text
     from vmssplan.rollout import rollback_of
 
-    touched = tuple(i for i in state.progress if i in state.touched)
-    back = rollback_of(state.rollout, touched)
+    touched, sick = state.to_take_back()
+    back = rollback_of(state.rollout, touched, sick=sick)
     console.out(rollout_text(back, paint=console.paint(), width=console.width))
     return console.ask(f"\nRoll {run} back? Only 'yes' goes on:") == "yes"
 

@@ -84,27 +84,29 @@ def _telemetry(
     often set for every program of a machine, so then it is a warning.
     """
     try:
-        return [open_ones.enter_context(_exporting(run, rollout))]
+        check_telemetry()
     except UsageInvalid as error:
         if is_asked:
             raise
         hint = f" ({error.hint})" if error.hint else ""
         console.warning(f"nothing is sent to OpenTelemetry: {error.message}{hint}")
         return []
+    from vmssplan.telemetry import exporting
+
+    return [open_ones.enter_context(exporting(run, rollout))]
 
 
-@contextmanager
-def _exporting(run: str, rollout: Rollout) -> Iterator[Watcher]:
+def check_telemetry() -> None:
+    """Raise UsageInvalid where OpenTelemetry is not installed, or is to be what it cannot be."""
     try:
-        from vmssplan.telemetry import exporting
+        from vmssplan.telemetry import check
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
         raise UsageInvalid(
             "OpenTelemetry is not installed", hint="pip install 'vmssplan[otel]'"
         ) from error
-    with exporting(run, rollout) as watcher:
-        yield watcher
+    check()
 
 
 class Several:

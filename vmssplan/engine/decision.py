@@ -126,9 +126,13 @@ def _turns_round(stop: Stop, state: RunState) -> bool:
 def _rollback(stop: Stop, state: RunState, now: datetime) -> ev.RollbackStarted:
     """Take back what was touched, and what came with the new model meanwhile."""
     added = {one.instance.instance_id: one for one in state.appeared.values() if one.is_current}
-    touched = tuple(i for i in state.progress if i in state.touched and i not in added)
+    touched, sick = state.to_take_back()
     return ev.RollbackStarted(
-        now, stop.reason, touched, tuple(one.instance for one in added.values())
+        now,
+        stop.reason,
+        tuple(i for i in touched if i not in added),
+        tuple(one.instance for one in added.values()),
+        tuple(i for i in sick if i not in added),
     )
 
 

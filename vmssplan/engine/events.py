@@ -380,14 +380,15 @@ class InstructionIgnored:
 class RollbackStarted:
     """From here the Run carries out its way back.
 
-    For these instances, and for `added` ones that came with the new model while it ran. Steps
-    count from 1 again.
+    For these instances, and for `added` ones that came with the new model while it ran. The `sick`
+    of them are out of service, and go first. Steps count from 1 again.
     """
 
     at: datetime
     reason: str
     instance_ids: tuple[str, ...]
     added: tuple[PlannedInstance, ...] = ()
+    sick: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ def _appeared(state: RunState, live: Live, now: datetime) -> Iterator[ev.Instanc
     One that was outdated when it came, and is not now, is told again.
     """
     rollout = state.rollout
-    for instance in live.scale_set.instances:
-        if rollout.machines.get(instance.instance_id) == instance.vm_id or instance.is_busy:
+    for instance in live.strangers(rollout.machines):
+        if instance.is_busy:
             continue
         is_current = instance.is_current(rollout.model)
         known = state.appeared.get(instance.vm_id)

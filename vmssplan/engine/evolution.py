@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import reduce
+from itertools import groupby
 from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.engine import events as ev
@@ -33,13 +34,25 @@ QUIET_TIME = timedelta(minutes=5)
 
 def replay(rollout: Rollout, events: Iterable[ev.Event]) -> RunState:
     """Return the state after these Events, from the beginning."""
-    return reduce(evolve, events, RunState.begin(rollout))
+    return evolve(RunState.begin(rollout), *events)
 
 
-def evolve(state: RunState, event: ev.Event) -> RunState:
-    """Return the state after one more Event."""
+def evolve(state: RunState, *events: ev.Event) -> RunState:
+    """Return the state after these Events, in order.
+
+    Events of instances in a row are taken together: one copy of the progress for all of them.
+    """
+    for is_of_instances, group in groupby(events, lambda one: isinstance(one, ev.InstanceEvent)):
+        if is_of_instances:
+            state = _instances_evolved(state, group)
+        else:
+            state = reduce(_evolved, group, state)
+    return state
+
+
+def _evolved(state: RunState, event: ev.Event) -> RunState:
     if isinstance(event, ev.InstanceEvent):
-        return _instance_evolved(state, event)
+        return _instances_evolved(state, [event])
     if isinstance(event, ev.RequestEvent):
         return _request_evolved(state, event)
     if isinstance(event, ev.AutoscaleEvent):
@@ -88,7 +101,8 @@ def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
 
 def _rolling_back(state: RunState, event: ev.RollbackStarted) -> RunState:
     """Begin at the first step of the way back; what the Run holds and was told stays."""
-    begun = RunState.begin(rollback_of(state.rollout, event.instance_ids, event.added))
+    back = rollback_of(state.rollout, event.instance_ids, event.added, event.sick)
+    begun = RunState.begin(back)
     return replace(
         begun,
         run=state.run,
@@ -160,30 +174,39 @@ def _tally_told(state: RunState, event: ev.PeopleEvent) -> Tally:
     return Tally() if isinstance(event, ev.RunContinued) else state.tally
 
 
-def _instance_evolved(state: RunState, event: ev.InstanceEvent) -> RunState:
-    one = state.progress[event.instance_id]
+def _instances_evolved(state: RunState, events: Iterable[ev.Event]) -> RunState:
+    progress = dict(state.progress)
+    deferral, refusal = state.deferral, state.refusal
+    for event in events:
+        if not isinstance(event, ev.InstanceEvent):
+            continue
+        progress[event.instance_id] = _progress_evolved(progress[event.instance_id], event)
+        if isinstance(event, ev.InstanceUpgraded):
+            deferral = None
+        elif isinstance(event, ev.InstanceSkipped):
+            refusal = None
+    return replace(state, progress=progress, deferral=deferral, refusal=refusal)
+
+
+def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
     match event:
         case ev.InstanceUpgraded(at=at):
-            one = Progress(Phase.AWAITING, one.step, upgraded_at=at)
-            state = replace(state, deferral=None)
+            return Progress(Phase.AWAITING, one.step, upgraded_at=at)
         case ev.InstanceNotStarted():
-            one = Progress(Phase.PENDING, one.step)
+            return Progress(Phase.PENDING, one.step)
         case ev.InstanceSkipped(reason=reason):
-            one = replace(one, phase=Phase.SKIPPED, skip_reason=reason, failure=None)
-            state = replace(state, refusal=None)
+            return replace(one, phase=Phase.SKIPPED, skip_reason=reason, failure=None)
         case ev.InstanceBecameHealthy(at=at):
-            one = replace(one, healthy_since=at)
+            return replace(one, healthy_since=at)
         case ev.InstanceBecameUnhealthy(at=at):
             # A ready instance that falls sick again gets a deadline of its own.
             since = at if one.phase is Phase.READY else one.upgraded_at
-            one = replace(one, phase=Phase.AWAITING, healthy_since=None, upgraded_at=since)
+            return replace(one, phase=Phase.AWAITING, healthy_since=None, upgraded_at=since)
         case ev.InstanceReady():
-            one = replace(one, phase=Phase.READY)
+            return replace(one, phase=Phase.READY)
         case ev.InstanceFailed():
-            one = replace(one, phase=Phase.FAILED, healthy_since=None, failure=event)
-        case _:
-            assert_never(event)
-    return replace(state, progress={**state.progress, event.instance_id: one})
+            return replace(one, phase=Phase.FAILED, healthy_since=None, failure=event)
+    assert_never(event)
 
 
 def _with_phase(state: RunState, instance_ids: Iterable[str], phase: Phase) -> RunState:
@@ -275,7 +298,10 @@ def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
 
 
 def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
-    """Go on: failures are tried again, and what nobody watched meanwhile is in doubt."""
+    """Go on: failures are tried again, and what nobody watched meanwhile is in doubt.
+
+    Who asked to roll back still wants it; every other wish to stop is over with the resume.
+    """
     progress = {i: _progress_resumed(one, event.at) for i, one in state.progress.items()}
     retried = [
         one.step
@@ -304,7 +330,6 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
             refusal=None,
             held=None,
             cancel=None,
-            rollback=None,
         ),
         stop=None,
         pins=state.pins and Pins(state.pins.settings, state.pins.count),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -173,6 +173,17 @@ class RunState:
         """Return how many instances are in each phase."""
         return Counter(one.phase for one in self.progress.values())
 
+    def to_take_back(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what a way back is for: the touched instances, and those of them that are sick."""
+        touched = {i: one for i, one in self.progress.items() if i in self.touched}
+        sick = (
+            i
+            for i, one in touched.items()
+            if one.phase is Phase.FAILED
+            or (one.phase is Phase.AWAITING and one.healthy_since is None)
+        )
+        return tuple(touched), tuple(sick)
+
     @property
     def failures(self) -> tuple[ev.InstanceFailed, ...]:
         """The failures that stand, in the order of the steps."""
@@ -209,10 +220,28 @@ class Live:
             )
         return self._serving[source]
 
+    def strangers(self, machines: Mapping[str, str]) -> Sequence[Instance]:
+        """Return the instances that are not these machines (vm ids by instance id)."""
+        if id(machines) not in self._strangers:
+            found = [
+                one
+                for one in self.scale_set.instances
+                if machines.get(one.instance_id) != one.vm_id
+            ]
+            # The machines are kept too, so that no other ones can get their identity.
+            self._strangers[id(machines)] = (machines, found)
+        return self._strangers[id(machines)][1]
+
+    @cached_property
+    def _strangers(self) -> dict[int, tuple[Mapping[str, str], Sequence[Instance]]]:
+        return {}
+
     def with_operations(
         self, operations: Mapping[str, OperationReport], ended_at: Mapping[str, datetime]
     ) -> Live:
         """Return the same look at the set with newer reports; what was worked out stays."""
         newer = replace(self, operations=operations, ended_at=ended_at)
-        newer.__dict__.update(instances=self.instances, _serving=self._serving)
+        newer.__dict__.update(
+            instances=self.instances, _serving=self._serving, _strangers=self._strangers
+        )
         return newer

@@ -79,7 +79,7 @@ def event_lines(events: Iterable[Event], rollout: Rollout) -> list[str]:
     shown = []
     for event in events:
         if isinstance(event, RollbackStarted):
-            rollout = rollback_of(rollout, event.instance_ids, event.added)
+            rollout = rollback_of(rollout, event.instance_ids, event.added, event.sick)
         told = happening(event, rollout)
         if told.weight is not Weight.DETAIL:
             shown.append((f"{event.at:%H:%M:%S}", told))

@@ -26,6 +26,7 @@ from vmssplan.rollout.steps import (
     Approval,
     AwaitHealth,
     Check,
+    HookTime,
     Pause,
     PinAutoscale,
     RestoreAutoscale,
@@ -127,9 +128,15 @@ def _notes(
 
 
 def rollback_of(
-    rollout: Rollout, instance_ids: Sequence[str], added: Sequence[PlannedInstance] = ()
+    rollout: Rollout,
+    instance_ids: Sequence[str],
+    added: Sequence[PlannedInstance] = (),
+    sick: Sequence[str] = (),
 ) -> Rollout:
     """Return the way back for these instances; `added` came with the new model during the Run.
+
+    The `sick` go first: as long as they are out of service, the floor may leave no room for any
+    other, while curing them needs none.
 
     Raises ValueError when the Rollout has no way back.
     """
@@ -138,7 +145,8 @@ def rollback_of(
         raise ValueError(rollout.no_way_back or "there is no way back")
     touched = frozenset(instance_ids)
     instances = tuple(_planned_back(one, touched) for one in rollout.instances)
-    steps = _without_last_pause(list(_renumbered(_kept(back.steps, touched))))
+    kept = _kept(_sick_first(back.steps, touched, frozenset(sick), rollout), touched)
+    steps = _without_last_pause(list(_renumbered(kept)))
     if added:
         steps = _with_added(steps, tuple(one.instance_id for one in added), rollout)
     return replace(
@@ -168,6 +176,49 @@ def _planned_back(one: PlannedInstance, touched: frozenset[str]) -> PlannedInsta
     if one.instance_id in touched:
         return replace(one, disposition=Disposition.UPGRADE, reason="goes back")
     return replace(one, disposition=Disposition.SKIPPED, reason=NOT_TOUCHED)
+
+
+def _sick_first(
+    steps: Sequence[Step], touched: frozenset[str], sick: frozenset[str], rollout: Rollout
+) -> list[Step]:
+    """Take the sick out of their batches, and into batches of their own before all others."""
+    order = [
+        i
+        for step in steps
+        if isinstance(step, UpgradeBatch | UpgradeWindow)
+        for i in step.instance_ids
+        if i in touched
+    ]
+    first = tuple(i for i in order if i in sick)
+    is_window = any(isinstance(step, UpgradeWindow) for step in steps)
+    if not first or is_window or order[: len(first)] == list(first):
+        return [
+            replace(step, instance_ids=(*first, *(i for i in step.instance_ids if i not in sick)))
+            if isinstance(step, UpgradeWindow)
+            else step
+            for step in steps
+        ]
+    hooks = {step.time: step for step in steps if isinstance(step, RunHook)}
+    limit = max(1, rollout.bounds.max_unavailable)
+    number = max(step.batch for step in steps if isinstance(step, UpgradeBatch))
+    cure: list[Step] = []
+    for start in range(0, len(first), limit):
+        number, part = number + 1, first[start : start + limit]
+        around = {
+            time: replace(hook, batch=number, instance_ids=part) for time, hook in hooks.items()
+        }
+        before, after = around.get(HookTime.BEFORE_BATCH), around.get(HookTime.AFTER_BATCH)
+        cure += [before] if before else []
+        cure += [UpgradeBatch(number, part, "out of service"), AwaitHealth(number)]
+        cure += [after] if after else []
+    rest = [
+        replace(step, instance_ids=tuple(i for i in step.instance_ids if i not in sick))
+        if isinstance(step, UpgradeBatch | RunHook)
+        else step
+        for step in steps
+    ]
+    at = max(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
+    return [*rest[:at], *cure, *rest[at:]]
 
 
 def _kept(steps: Sequence[Step], touched: frozenset[str]) -> Iterator[Step]:

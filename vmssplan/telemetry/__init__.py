@@ -5,8 +5,8 @@ Run goes on in the trace of its beginning, because trace and first span are deri
 and the digest of its Rollout. The only importer of opentelemetry, and imported only when asked for.
 """
 
-from vmssplan.telemetry.exporting import exporting
+from vmssplan.telemetry.exporting import check, exporting
 from vmssplan.telemetry.numbers import Numbers
 from vmssplan.telemetry.spans import RunIds, RunTelemetry
 
-__all__ = ["Numbers", "RunIds", "RunTelemetry", "exporting"]
+__all__ = ["Numbers", "RunIds", "RunTelemetry", "check", "exporting"]

@@ -33,6 +33,12 @@ PATIENCE_SECONDS = 5
 _PROTOCOL = "http/protobuf"
 
 
+def check() -> None:
+    """Raise UsageInvalid for what the variables say and this cannot do."""
+    for signal in ("TRACES", "METRICS"):
+        _is_wanted(signal, os.environ)
+
+
 @contextmanager
 def exporting(run: str, rollout: Rollout) -> Iterator[RunTelemetry]:
     """Give a watcher whose spans and measurements go to a collector by OTLP over HTTP.

@@ -1,0 +1,97 @@
+"""A Run on a simulated set, with the real engine and executor, watched from outside.
+
+Forecasts, scenario tests and replays with other strategies are rehearsals: nothing of what they
+say is computed by other rules than those of apply.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vmssplan.engine import Event, RunState
+from vmssplan.engine.events import RunStarted
+from vmssplan.executor import Executor
+from vmssplan.inbox import EmptyInbox
+from vmssplan.rollout import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from vmssplan.model import HealthSource, ScaleSet
+    from vmssplan.ports import Backend, Clock, Inbox, Probes
+    from vmssplan.rollout import Rollout
+
+RUN = "rehearsal"
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """How many instances were in service at that moment, as the Run saw it."""
+
+    at: datetime
+    in_service: int
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """How the Run went: all that happened, and what was seen."""
+
+    state: RunState
+    events: tuple[Event, ...]
+    glances: tuple[Glance, ...]
+
+    @property
+    def makespan(self) -> timedelta:
+        """The time from the first Event to the last."""
+        return self.events[-1].at - self.events[0].at
+
+    @property
+    def lowest_in_service(self) -> int:
+        """The fewest that were seen in service."""
+        return min(glance.in_service for glance in self.glances)
+
+
+async def rehearse(
+    rollout: Rollout, backend: Backend, clock: Clock, probes: Probes, inbox: Inbox | None = None
+) -> Rehearsal:
+    """Carry the Rollout out from its beginning; approvals are for `inbox` to give."""
+    journal, watcher = _Memory(), _Glances(rollout.health.source)
+    executor = Executor(
+        backend,
+        clock,
+        journal,
+        inbox or EmptyInbox(),
+        probes,
+        watcher,
+        RunState.begin(rollout),
+    )
+    ended = await executor.run(RunStarted(clock.now(), RUN, digest(rollout)))
+    return Rehearsal(ended, tuple(journal.events), tuple(watcher.glances))
+
+
+@dataclass(slots=True)
+class _Memory:
+    """`ports.Journal` of a Run that nobody will resume."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def append(self, events: Sequence[Event]) -> None:
+        self.events.extend(events)
+
+
+@dataclass(slots=True)
+class _Glances:
+    """A Watcher that counts."""
+
+    source: HealthSource
+    glances: list[Glance] = field(default_factory=list)
+
+    def happened(self, event: Event, state: RunState) -> None:
+        """Take no note: the journal has it."""
+
+    def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
+        """Count what serves."""
+        del state
+        self.glances.append(Glance(now, scale_set.in_service_count(self.source)))
