@@ -7,19 +7,21 @@ say is computed by other rules than those of apply.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Event, RunState
-from vmssplan.engine.events import RunStarted
+from vmssplan.engine.events import RunStarted, UpgradeIntended
 from vmssplan.executor import Executor
 from vmssplan.inbox import EmptyInbox
+from vmssplan.model import HealthSource
 from vmssplan.rollout import digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
-    from vmssplan.model import HealthSource, ScaleSet
+    from vmssplan.model import ScaleSet
     from vmssplan.ports import Backend, Clock, Inbox, Probes
     from vmssplan.rollout import Rollout
 
@@ -28,7 +30,7 @@ RUN = "rehearsal"
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """How many instances were in service at that moment, as the Run saw it."""
+    """How many instances were in service then, as far as the Run could know."""
 
     at: datetime
     in_service: int
@@ -49,7 +51,7 @@ class Rehearsal:
 
     @property
     def lowest_in_service(self) -> int:
-        """The fewest that were seen in service."""
+        """The fewest that served at any time."""
         return min(glance.in_service for glance in self.glances)
 
 
@@ -83,15 +85,22 @@ class _Memory:
 
 @dataclass(slots=True)
 class _Glances:
-    """A Watcher that counts."""
+    """A Watcher that counts what serves: at every look, and when work begins on instances."""
 
     source: HealthSource
     glances: list[Glance] = field(default_factory=list)
+    _serving: frozenset[str] = frozenset()
 
     def happened(self, event: Event, state: RunState) -> None:
-        """Take no note: the journal has it."""
+        """Take what is about to be worked on out of what was last seen to serve."""
+        if isinstance(event, UpgradeIntended):
+            operated = {i for request in state.in_flight for i in request.instance_ids}
+            self.glances.append(Glance(event.at, len(self._serving - operated)))
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Count what serves."""
         del state
-        self.glances.append(Glance(now, scale_set.in_service_count(self.source)))
+        self._serving = frozenset(
+            one.instance_id for one in scale_set.instances if one.is_in_service(self.source)
+        )
+        self.glances.append(Glance(now, len(self._serving)))
