@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 LONGEST_JOURNAL = 512 * 1024 * 1024
+MOMENT_SECONDS = 0.2
 
 
 class LocalState:
