@@ -23,6 +23,8 @@ PLANS = ROOT / "plans"
 SCENARIOS = ROOT / "simulator" / "scenarios"
 PROGRAM = (sys.executable, "-m", "vmssplan")
 PATIENCE_SECONDS = 60
+FOREIGN = ("VMSSPLAN_", "AZURE_", "TF_", "OTEL_")
+"""How variables of a developer begin that would change what the program does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def environment(**extra: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("VMSSPLAN_", "AZURE_", "TF_")) and name not in ("NO_COLOR", "CI")
+        if not name.startswith(FOREIGN) and name not in ("NO_COLOR", "CI")
     }
     return {**kept, "PYTHONUNBUFFERED": "1", "COLUMNS": "100", **extra}
 

@@ -244,7 +244,7 @@ def test_what_a_step_tells() -> None:
 
 def test_the_trace_is_the_runs() -> None:
     """Another Run, or another Rollout, is another trace; the same is the same anywhere."""
-    made = {}
+    made: dict[tuple[str, str], tuple[int, int]] = {}
     for run, rollout_digest in (("web-1", "a"), ("web-2", "a"), ("web-1", "b"), ("web-1", "a")):
         ids = RunIds()
         ids.begin(run, rollout_digest, is_resumed=False)

@@ -122,7 +122,7 @@ def _say_outcome(run: str, ended: RunState, stage: Stage) -> None:
     console = stage.console
     if stage.as_json:
         at = stage.session.clock.now()
-        console.out(canonical_json(outcome_line_json(ended.rollout, ended, run, at)))
+        console.out(canonical_json(outcome_line_json(ended, run, at)))
         return
     connection = stage.connection
     text = outcome_text(

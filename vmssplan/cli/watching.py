@@ -221,9 +221,8 @@ class Picture:
         told_from = self._rollout if has_turned else self._state.rollout
         is_utf8 = (sys.stdout.encoding or "").casefold().replace("-", "") == "utf8"
         return live_view(
-            self._state.rollout,
-            self._seen,
             self._state,
+            self._seen,
             self._now,
             self._started_at,
             width,
