@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from tests.e2e.program import PLANS, SCENARIOS
+from vmssplan.errors import ExitCode
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.e2e.program import Program
 
 WEB = PLANS / "web-jammy.yaml"
@@ -50,6 +53,29 @@ scaleSets:
         encoding="utf-8",
     )
     return path
+
+
+def plan_with(program: Program, **changes: object) -> Path:
+    """Write the everyday Plan with these keys changed into the program's folder."""
+    document = yaml.safe_load(WEB.read_text("utf-8"))
+    path = program.folder / "changed.yaml"
+    path.write_text(yaml.safe_dump({**document, **changes}), encoding="utf-8")
+    return path
+
+
+def test_a_complete_apply_is_0_and_then_there_are_no_changes(program: Program) -> None:
+    """Success, and no news afterwards."""
+    applied = program.run("apply", WEB, *WEB_SET, "--auto-approve")
+    again = program.run("apply", WEB, *WEB_SET, "--auto-approve")
+    planned = program.run("plan", WEB, *WEB_SET, "--detailed-exitcode")
+
+    assert (applied.code, again.code, planned.code) == (0, 0, 0), applied.text
+
+
+def test_changes_found_is_2_only_when_asked_for(program: Program) -> None:
+    """As in Terraform: without --detailed-exitcode, finding changes is success."""
+    assert program.run("plan", WEB, *WEB_SET, "--detailed-exitcode").code == 2
+    assert program.run("plan", WEB, *WEB_SET).code == 0
 
 
 @pytest.mark.parametrize(
@@ -124,6 +150,17 @@ def test_applying_without_a_terminal_needs_auto_approve(program: Program) -> Non
     assert program.run("status").out.count("web-jammy") == 0
 
 
+def test_a_missing_permission_is_3_with_what_to_ask_for(program: Program) -> None:
+    """Refused by Azure at the first upgrade; with the permission, resume goes on."""
+    result = program.run(
+        "apply", WEB, "--simulator", SCENARIOS / "faults" / "not-permitted.yaml", "--auto-approve"
+    )
+
+    assert result.code == 3, result.text
+    assert "AuthorizationFailed" in result.out
+    assert "virtualMachineScaleSets/manualupgrade/action" in result.out
+
+
 def test_an_instance_that_fails_is_4_and_resume_goes_on(program: Program) -> None:
     """The failed instance is named with Azure's code; once mended, resume completes."""
     scenario = scenario_with(
@@ -184,6 +221,17 @@ def test_a_set_that_never_gets_room_above_its_floor_is_5(program: Program) -> No
     assert "3 of 4 in service" in result.out
 
 
+def test_drift_and_a_broken_expectation_are_7(program: Program) -> None:
+    """What differs from the last Run, or from nothing to do; after an apply neither."""
+    drifted = program.run("drift", WEB, *WEB_SET)
+    unexpected = program.run("plan", WEB, *WEB_SET, "--expect-no-changes")
+    program.run("apply", WEB, *WEB_SET, "--auto-approve")
+
+    assert (drifted.code, unexpected.code) == (7, 7), drifted.text + unexpected.text
+    assert program.run("drift", WEB, *WEB_SET).code == 0
+    assert program.run("plan", WEB, *WEB_SET, "--expect-no-changes").code == 0
+
+
 def test_a_request_that_never_gets_through_is_9(program: Program) -> None:
     """Throttled for longer than the deadline, the Run ends and can be resumed."""
     scenario = scenario_with(
@@ -209,6 +257,52 @@ def test_an_image_that_never_gets_healthy_is_11(program: Program) -> None:
     )
 
     assert result.code == 11, result.text
+
+
+def test_waiting_for_an_approval_is_10_and_approved_it_goes_on(program: Program) -> None:
+    """The process ends and says what to type; later another one goes on from there."""
+    asking = plan_with(program, gates=[{"after": "batch 1", "approval": {"message": "All well?"}}])
+
+    paused = program.run("apply", asking, *WEB_SET, "--auto-approve")
+    still = program.run("resume", *WEB_SET)
+    approved = program.run("approve", "web-jammy-1")
+    resumed = program.run("resume", *WEB_SET)
+
+    assert (paused.code, still.code) == (10, 10), paused.text + still.text
+    assert "vmssplan approve web-jammy-1" in paused.out
+    assert (approved.code, resumed.code) == (0, 0), approved.text + resumed.text
+
+
+@pytest.mark.parametrize("answer", ["reject", "check"])
+def test_a_gate_that_says_no_is_11(program: Program, answer: str) -> None:
+    """Somebody rejects, or the application is not well: nothing more is upgraded."""
+    failing = {"run": [sys.executable, "-c", "raise SystemExit(1)"]}
+    check = {"approval": {"message": "?"}} if answer == "reject" else {"command": failing}
+    gated = plan_with(program, gates=[{"after": "batch 1", **check}])
+
+    halted = program.run("apply", gated, *WEB_SET, "--auto-approve")
+    if answer == "reject":
+        rejected = program.run("reject", "web-jammy-1", "--reason", "too many errors")
+        assert (halted.code, rejected.code) == (10, 0), halted.text + rejected.text
+        halted = program.run("resume", *WEB_SET)
+        assert "too many errors" in halted.out
+
+    assert halted.code == 11, halted.text
+    journal = [event["type"] for event in program.journal("web-jammy-1")]
+    assert journal.count("UpgradeIntended") == 1
+
+
+def test_a_failure_that_was_rolled_back_is_12(program: Program) -> None:
+    """With onFailure: rollback everything is as it was, model and instances."""
+    scenario = SCENARIOS / "bad-image.yaml"
+    going_back = plan_with(program, failure={"maxFailedInstances": 0, "onFailure": "rollback"})
+
+    applied = program.run("apply", going_back, "--simulator", scenario, "--auto-approve")
+    planned = program.run("plan", WEB, "--simulator", scenario)
+
+    assert applied.code == 12, applied.text
+    assert f"model.image.version: {OLD} -> {NEW}" in planned.out
+    assert " 0 current." in planned.out
 
 
 def test_a_rollout_that_the_live_set_outran_is_13(program: Program) -> None:
@@ -293,6 +387,27 @@ def test_the_same_rollout_is_not_started_a_second_time(program: Program) -> None
 
     assert again.code == 5, again.text
     assert "vmssplan resume web-jammy-1" in again.err
+
+
+def test_a_bug_is_255_with_a_message_instead_of_a_traceback(program: Program) -> None:
+    """Whatever nobody thought of, here a package that breaks when it is used, ends as a message."""
+    (program.folder / "deepdiff.py").write_text("raise ZeroDivisionError('out of nowhere')\n")
+    here = os.pathsep.join([str(program.folder), os.environ.get("PYTHONPATH", "")]).rstrip(":;")
+
+    broken = program.run("plan", WEB, *WEB_SET, PYTHONPATH=here)
+    debugged = program.run("plan", WEB, *WEB_SET, PYTHONPATH=here, VMSSPLAN_DEBUG="1")
+
+    assert broken.code == 255, broken.text
+    assert "a bug in vmssplan: ZeroDivisionError: out of nowhere" in broken.err
+    assert "Traceback" not in broken.text
+    assert "Traceback" in debugged.err
+
+
+def test_every_exit_code_is_met_above() -> None:
+    """Each has a test here that says so in its name, and none is named that does not exist."""
+    named = re.findall(r"def test_\w*_(?:is|are)_(\d+)", Path(__file__).read_text("utf-8"))
+
+    assert {int(number) for number in named} == {int(code) for code in ExitCode}
 
 
 def test_version_needs_none_of_the_heavy_packages(program: Program) -> None:
