@@ -18,7 +18,14 @@ from tests.support.blobs import ENVIRONMENT, NO_PAUSES, Hourglass, Mischief, Sha
 from tests.support.values import START, TARGET, rollout
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Hold
-from vmssplan.errors import LockHeld, NotPermitted, StateUnreadable, UsageInvalid, VmssplanError
+from vmssplan.errors import (
+    DocumentInvalid,
+    LockHeld,
+    NotPermitted,
+    StateUnreadable,
+    UsageInvalid,
+    VmssplanError,
+)
 from vmssplan.ports import LockHolder
 from vmssplan.stores.blob.place import open_container, parse_place
 from vmssplan.stores.blob.state import BlobState
@@ -213,6 +220,20 @@ def test_a_lock_that_ended_by_itself_goes_to_the_next(shared: Shared) -> None:
     assert refusals > 0
 
 
+def test_a_lease_is_renewed_while_its_holder_lives(shared: Shared) -> None:
+    """Every third of its length, also after a renewal that could not be made."""
+    mischief = Mischief(where="comp=lease")
+    with shared.open(mischief).hold(TARGET, OPS):
+        tries_of_one_renewal = mischief.requests = 4
+        mischief.seen.clear()
+        patience_ends = time.monotonic() + PATIENCE_SECONDS
+        while sum("comp=lease" in one for one in mischief.seen) <= tries_of_one_renewal:
+            assert time.monotonic() < patience_ends
+            time.sleep(0.2)
+        assert mischief.requests == 0
+        assert shared.open().holder(TARGET) is not None
+
+
 # A holder that was held up
 
 
@@ -402,6 +423,22 @@ def test_a_lock_that_cannot_be_read_is_told(shared: Shared) -> None:
     for ask in (shared.open().holder, lambda target: shared.open().hold(target, OPS).__enter__()):
         with pytest.raises(StateUnreadable, match="is no lock"):
             ask(TARGET)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 50_000, b"", b"null"])
+def test_what_others_put_into_the_container_is_refused(shared: Shared, content: bytes) -> None:
+    """Whatever it is, it is told what cannot be read, and nothing breaks."""
+    for name in ("rollout.json", "journal.jsonl", "instructions/20261102T080000.000000Z-x.json"):
+        shared.client().upload_blob(
+            f"{shared.place.prefix}runs/{RUN}/{name}", content + b"\n", overwrite=True
+        )
+    state = shared.open()
+
+    with pytest.raises(DocumentInvalid):
+        state.rollout(RUN)
+    for ask in (state.events, state.instructions):
+        with pytest.raises(StateUnreadable):
+            ask(RUN)
 
 
 # Who is let in

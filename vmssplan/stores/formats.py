@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from vmssplan import __version__
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 RUN_NAME = re.compile(r"[\w.-]+")
 PLAIN_KEY = re.compile(r"[A-Za-z0-9._-]{1,64}")
+LONGEST_JOURNAL = 512 * 1024 * 1024
 PLAN_AGAIN = "plan again, with --out"
 
 
@@ -30,7 +32,7 @@ def rollout_file(rollout: Rollout) -> str:
     return readable_json(rollout_document(rollout, tool=f"vmssplan {__version__}"))
 
 
-def parse_rollout(text: str, where: str) -> Rollout:
+def parse_rollout(text: str | bytes, where: str) -> Rollout:
     """Read a saved Rollout; raises DocumentInvalid when it was changed or is none."""
     try:
         raw: Any = parse_json(text)
@@ -86,10 +88,10 @@ def has_key_of(name: str, other: str) -> bool:
     return name.partition("-")[2] == other.partition("-")[2]
 
 
-def parse_instructions(files: Iterable[tuple[str, str]]) -> tuple[Instruction, ...]:
+def parse_instructions(files: Iterable[tuple[str, str | bytes]]) -> tuple[Instruction, ...]:
     """Read (name, text) of instruction files, oldest first, each key once."""
     first_of_key: dict[str, Instruction] = {}
-    for name, text in sorted(files):
+    for name, text in sorted(files, key=itemgetter(0)):
         try:
             instruction = from_document(parse_json(text), Instruction, file=name)
         except (ValueError, DocumentInvalid) as error:

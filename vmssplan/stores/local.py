@@ -29,6 +29,7 @@ from vmssplan.stores.files import (
     write_private,
 )
 from vmssplan.stores.formats import (
+    LONGEST_JOURNAL,
     RUN_NAME,
     has_key_of,
     instruction_file,
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from vmssplan.model import ScaleSetId
     from vmssplan.rollout import Rollout
 
-LONGEST_JOURNAL = 512 * 1024 * 1024
 MOMENT_SECONDS = 0.2
 
 

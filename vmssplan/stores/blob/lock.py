@@ -9,7 +9,6 @@ leased the blob since, and the epoch says so once more.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import uuid
@@ -26,6 +25,7 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import BlobLeaseClient
 
+from vmssplan.bounded_json import parse_json
 from vmssplan.documents import from_document, readable_json, to_document
 from vmssplan.errors import (
     DocumentInvalid,
@@ -49,6 +49,7 @@ LONGEST_LEASE = timedelta(seconds=60)
 SHORTEST_LEASE = timedelta(seconds=15)
 """What the service allows, but for leases without an end."""
 RENEWALS_A_LEASE = 3
+LONGEST_RECORD = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ def read_lock(blob: BlobClient, place: BlobPlace) -> LockState:
     with reporting(place):
         try:
             download = blob.download_blob()
-            text = download.readall()
+            # A record has less than a thousand bytes; so many cannot be one.
+            text = download.readall() if download.size <= LONGEST_RECORD else b"[]"
         except ResourceNotFoundError as error:
             if code_of(error) != "BlobNotFound":
                 raise
@@ -87,7 +89,7 @@ def read_lock(blob: BlobClient, place: BlobPlace) -> LockState:
     if not text:
         return LockState(LockRecord(0, None), is_leased)
     try:
-        record: LockRecord = from_document(json.loads(text), LockRecord)
+        record: LockRecord = from_document(parse_json(text), LockRecord)
     except (ValueError, DocumentInvalid) as error:
         raise StateUnreadable(f"{place}: {blob.blob_name} is no lock: {error}") from error
     return LockState(record, is_leased)

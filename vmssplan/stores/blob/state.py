@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 
-from vmssplan.errors import LockHeld, NotFound
+from vmssplan.bounded_json import LONGEST
+from vmssplan.errors import LockHeld, NotFound, StateUnreadable
 from vmssplan.stores.blob.failures import code_of, reporting
 from vmssplan.stores.blob.journal import BlobJournal
 from vmssplan.stores.blob.lock import LONGEST_LEASE, BlobLock, elapsed_seconds, read_lock
 from vmssplan.stores.formats import (
+    LONGEST_JOURNAL,
     RUN_NAME,
     has_key_of,
     instruction_file,
@@ -60,7 +62,7 @@ class BlobState:
         self._held: dict[str, BlobLock] = {}
         # A Run asks again and again what it was told; neither Runs nor instructions ever change.
         self._known_runs: set[str] = set()
-        self._known_instructions: dict[str, str] = {}
+        self._known_instructions: dict[str, bytes] = {}
 
     def create_run(self, rollout: Rollout) -> str:
         """Keep the Rollout under a new Run id, `<plan>-<number>`, and return that."""
@@ -99,13 +101,13 @@ class BlobState:
             data = _read(blob)
         if data is None:
             raise self._no_run(run)
-        return parse_rollout(data.decode(), f"{self._place}/runs/{run}/rollout.json")
+        return parse_rollout(data, f"{self._place}/runs/{run}/rollout.json")
 
     def events(self, run: str) -> tuple[Event, ...]:
         """Return what happened in a Run so far; raises NotFound, StateUnreadable."""
         blob = self._blob_of(run, "journal.jsonl")
         with reporting(self._place):
-            data = _read(blob)
+            data = _read(blob, LONGEST_JOURNAL)
             if data is None:
                 self._check_run(run)
         return parse_journal(data or b"", f"{self._place}/runs/{run}/journal.jsonl")
@@ -199,10 +201,9 @@ class BlobState:
     def _blob(self, name: str) -> BlobClient:
         return self._container.get_blob_client(f"{self._place.prefix}{name}")
 
-    def _instruction(self, name: str) -> str:
+    def _instruction(self, name: str) -> bytes:
         if name not in self._known_instructions:
-            data = self._blob(name).download_blob().readall()
-            self._known_instructions[name] = data.decode()
+            self._known_instructions[name] = _read(self._blob(name)) or b""
         return self._known_instructions[name]
 
     def _check_run(self, run: str) -> None:
@@ -223,11 +224,14 @@ class BlobState:
         )
 
 
-def _read(blob: BlobClient) -> bytes | None:
-    """Return the content of a blob; None where there is none."""
+def _read(blob: BlobClient, longest: int = LONGEST) -> bytes | None:
+    """Return the content of a blob; None where there is none. Raises StateUnreadable."""
     try:
-        return blob.download_blob().readall()
+        download = blob.download_blob()
     except ResourceNotFoundError as error:
         if code_of(error) != "BlobNotFound":
             raise
         return None
+    if download.size > longest:
+        raise StateUnreadable(f"{blob.blob_name} is longer than {longest // 1024 // 1024} MiB")
+    return download.readall()
