@@ -154,8 +154,13 @@ class StandardError(logging.Handler):
         self.setFormatter(JsonLine() if log_format is LogFormat.JSON else TextLine())
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        self.write(self.format(record))
+        """Write one record; one that cannot be written never stops who logs it."""
+        try:
+            line = self.format(record)
+        except (TypeError, ValueError, LookupError) as error:
+            told = f"a record that cannot be told: {type(error).__name__}"
+            line = self.format(logging.makeLogRecord({**record.__dict__, "msg": told, "args": ()}))
+        self.write(line)
 
     def write(self, line: str) -> None:
         """Write one line."""
@@ -214,10 +219,21 @@ def _json_line(
         "level": level,
         "logger": logger,
         "message": redacted(message),
-        **{key: redacted(value) if isinstance(value, str) else value
-           for key, value in fields.items()},
-    }  # fmt: skip
+        **{key: _without_secrets(value) for key, value in fields.items()},
+    }
     return json.dumps(document, ensure_ascii=False, default=str)
+
+
+def _without_secrets(value: Any) -> Any:
+    from vmssplan.redaction import redacted
+
+    match value:
+        case str():
+            return redacted(value)
+        case list() | tuple():
+            return [_without_secrets(one) for one in value]
+        case _:
+            return value
 
 
 def _word(record: logging.LogRecord) -> str:
