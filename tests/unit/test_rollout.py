@@ -259,7 +259,7 @@ def test_a_floor_without_room_is_refused() -> None:
 
 
 def test_every_decision_is_noted_with_its_integer() -> None:
-    """Latest, percentages, splits, the health source and what is not looked at are named."""
+    """Latest, percentages, splits, the health source and autoscale are named."""
     latest = replace(OLD_IMAGE, version="latest")
     notes = rollout(
         scale_set(10),
@@ -274,7 +274,7 @@ def test_every_decision_is_noted_with_its_integer() -> None:
         "minInService 75% of 10 is 7",
         "zone 1 has 4 instances, maxUnavailable is 3: split",
         "health source auto is applicationHealth here",
-        "autoscale settings are not looked at",
+        "no autoscale setting scales this set now",
     )
 
 
