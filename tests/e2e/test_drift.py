@@ -94,7 +94,7 @@ def test_a_set_that_was_never_applied_is_drift_and_an_applied_one_is_not(program
     after = program.run("drift", WEB, *WEB_SET)
 
     assert (before.code, after.code) == (7, 0), before.text + after.text
-    assert "no Run of it is known here" in before.out
+    assert "No Run of it is known here" in before.out
     assert f"live  {OLD}" in before.out
     assert f"Plan  {NEW}" in before.out
     assert "No drift of web since web-jammy-1." in after.out

@@ -149,10 +149,10 @@ def _report_text(report: DriftReport, paint: Paint, width: int) -> str:
 def basis_text(report: DriftReport) -> str:
     """Say what the live set was compared with."""
     if report.baseline.run is not None:
-        return f"compared with what {report.baseline.run} left"
+        return f"Compared with what {report.baseline.run} left."
     if report.baseline.unfinished:
-        return "no Run of it is complete: compared with what the unfinished ones found and set"
-    return "no Run of it is known here, so every difference from the Plan counts as drift"
+        return "No Run of it is complete: compared with what the unfinished ones found and set."
+    return "No Run of it is known here, so every difference from the Plan counts as drift."
 
 
 def _fields(report: DriftReport, paint: Paint) -> list[str]:
@@ -282,7 +282,7 @@ def told_notes(report: DriftReport) -> Iterator[str]:
         yield unfinished_sentence(run)
     for pins in report.baseline.pinned:
         names = ", ".join(pins.settings)
-        yield f"autoscale {names} is pinned to {pins.count} still, by {pins.run}: `recover` it"
+        yield f"autoscale {names} is pinned to {pins.count} still, by {pins.run}; `recover` it"
     if report.outdated and not report.has_drift:
         counts = f"{report.outdated} of {counted(report.total, 'instance')}"
         yield f"outdated by the Plan: {counts}; `plan` says which, and what would be done"

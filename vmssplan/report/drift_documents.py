@@ -136,7 +136,7 @@ def _section(result: Result) -> Iterator[str]:
 
 
 def _report_section(report: DriftReport) -> Iterator[str]:
-    yield f"{drift_line(report)} It was {basis_text(report)}."
+    yield f"{drift_line(report)} {basis_text(report)}"
     shown = [one for one in report.fields if one.state is not FieldState.IN_SYNC]
     if shown:
         yield from ("", "| field | | base | live | Plan |", "|---|---|---|---|---|")
