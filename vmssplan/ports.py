@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         OperationReport,
         ScaleSet,
     )
+    from vmssplan.permissions import Permission
     from vmssplan.rollout import Rollout
 
 
@@ -134,6 +135,18 @@ class Subject:
     run: str
     batch: int | None
     instances: Sequence[Instance]
+
+
+class Access(Protocol):
+    """What the caller may do."""
+
+    async def permissions(self, scope: str) -> Sequence[Permission]:
+        """List what role assignments grant at that id and above; raises as Backend does."""
+        ...
+
+
+class Service(Backend, Access, Protocol):
+    """All that a command is connected to."""
 
 
 class Probes(Protocol):

@@ -17,6 +17,7 @@ from vmss_simulator.faults import FaultRule
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies
+from vmss_simulator.roles import OWNER, RoleAssignment
 from vmss_simulator.saving import is_world, read_world
 from vmss_simulator.scenario_autoscale import build_autoscale
 from vmss_simulator.scenario_build import (
@@ -56,6 +57,7 @@ class Scenario:
     rolling_upgrades: tuple[tuple[ScaleSetKey, RollingUpgrade | None], ...] = ()
     faults: tuple[FaultRule, ...] = ()
     autoscale: tuple[AutoscalePlan, ...] = ()
+    roles: tuple[RoleAssignment, ...] = (OWNER,)
     saved: State | None = None
 
     def world(self) -> World:
@@ -71,6 +73,7 @@ class Scenario:
             faults=self.faults,
             scale_sets=self.scale_sets,
             upgrades=self.rolling_upgrades,
+            roles=self.roles,
         )
         for plan in self.autoscale:
             world.begin_autoscale(plan)
@@ -138,6 +141,9 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         autoscale=tuple(autoscale),
         rolling_upgrades=tuple(rolling_upgrades),
         faults=tuple(build_fault(each) for each in raw.get("faults", ())),
+        roles=tuple(RoleAssignment.from_document(each) for each in raw["roles"])
+        if "roles" in raw
+        else (OWNER,),
     )
 
 
@@ -158,6 +164,7 @@ def _saved(document: Document) -> Scenario:
         images=state.images,
         scale_sets=tuple(state.scale_sets.values()),
         faults=state.faults.rules,
+        roles=state.roles,
         saved=state,
     )
 

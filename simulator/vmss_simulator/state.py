@@ -28,6 +28,7 @@ from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies, stream
 from vmss_simulator.resource_groups import GroupKey, ResourceGroup, keep_group
+from vmss_simulator.roles import OWNER, RoleAssignment
 from vmss_simulator.rolling_run import RollingRun
 from vmss_simulator.throttling import Throttle
 from vmss_simulator.values import (
@@ -307,6 +308,7 @@ class State:
     images: Catalogue
     faults: Faults
     throttle: Throttle = field(default_factory=Throttle)
+    roles: tuple[RoleAssignment, ...] = (OWNER,)
     scale_sets: dict[ScaleSetKey, ScaleSet] = field(default_factory=dict)
     in_service: dict[ScaleSetKey, int] = field(default_factory=dict)
     next_number: dict[ScaleSetKey, int] = field(default_factory=dict)

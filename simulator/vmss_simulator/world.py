@@ -35,6 +35,7 @@ from vmss_simulator.performing import perform, without_secrets
 from vmss_simulator.randomness import Latencies
 from vmss_simulator.repairs import watch_all
 from vmss_simulator.resource_groups import find_group, list_groups
+from vmss_simulator.roles import OWNER, authorize, authorize_link
 from vmss_simulator.state import FaultTask, RollingTask, State
 from vmss_simulator.timetable import carry_out
 from vmss_simulator.values import Allowance, OperationKind
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from vmss_simulator.autoscale import AutoscalePlan
     from vmss_simulator.faults import FaultRule
     from vmss_simulator.resource_groups import ResourceGroup
+    from vmss_simulator.roles import RoleAssignment
     from vmss_simulator.values import (
         AutoscaleKey,
         AutoscaleSetting,
@@ -76,6 +78,7 @@ class World:
         faults: Sequence[FaultRule] = (),
         scale_sets: Sequence[ScaleSet] = (),
         upgrades: Sequence[tuple[ScaleSetKey, RollingUpgrade | None]] = (),
+        roles: Sequence[RoleAssignment] = (OWNER,),
     ) -> None:
         """Make a world; of `upgrades`, None is one that somebody begins now, others stand still."""
         if start.utcoffset() is None:
@@ -88,6 +91,7 @@ class World:
             latencies=latencies or Latencies(),
             images=images or Catalogue(),
             faults=Faults(tuple(faults), seed=seed, start=start),
+            roles=tuple(roles),
         )
         self._recorder: Recorder | None = None
         for scale_set in scale_sets:
@@ -127,6 +131,24 @@ class World:
     def latencies(self) -> Latencies:
         """How long things take here, by median and 95th percentile."""
         return self._state.latencies
+
+    @property
+    def roles(self) -> tuple[RoleAssignment, ...]:
+        """What the caller may do, one entry an assignment."""
+        return self._state.roles
+
+    @property
+    def allows_everything(self) -> bool:
+        """Whether the caller may do anything anywhere."""
+        return OWNER in self._state.roles
+
+    def authorize(self, action: str, scope: str) -> None:
+        """Refuse what the caller may not do there; ArmError 403 AuthorizationFailed."""
+        authorize(self._state.roles, action, scope)
+
+    def authorize_link(self, action: str, linked: str) -> None:
+        """Refuse a write that names what the caller may not use; LinkedAuthorizationFailed."""
+        authorize_link(self._state.roles, action, linked)
 
     def next_event_at(self) -> datetime | None:
         """Return when something next happens by itself; None when nothing will."""

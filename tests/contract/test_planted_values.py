@@ -102,7 +102,7 @@ async def test_no_value_holds_a_secret(name: str, caplog: pytest.LogCaptureFixtu
     """Neither what the method returns nor what the libraries log meanwhile."""
     world = scaled_world(FAILURE)
     backend = _opened(world)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "azure"):
         try:
             value = await CALLS[name](backend, world)
         except VmssplanError as error:
@@ -124,7 +124,7 @@ async def test_no_error_holds_a_secret(
     refusal = FaultRule("refuse", RefuseRequest(status, "SomeCode", "Something is wrong."))
     backend = _opened(scaled_world(refusal))
     raised: VmssplanError | None = None
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG), caplog.at_level(logging.DEBUG, "azure"):
         try:
             await CALLS[name](backend, scaled_world())
         except VmssplanError as error:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator.arm.machines import computer_name
@@ -22,6 +23,7 @@ from vmss_simulator.values import AutoscaleKey, InstanceView, OperationKind, Sca
 from vmss_simulator.values import Instance as WorldInstance
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
 from vmss_simulator.values import ScaleSet as WorldScaleSet
+from vmssplan.backends import simulated_access as access
 from vmssplan.backends.arm_documents import (
     has_application_health,
     read_error,
@@ -62,6 +64,7 @@ from vmssplan.model import (
     UriImage,
     image_fields,
 )
+from vmssplan.permissions import CHECK
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
     from vmss_simulator.values import AutoscaleSetting as WorldAutoscaleSetting
     from vmss_simulator.world import World
     from vmssplan.model import AutoscaleSetting
+    from vmssplan.permissions import Permission
 
 
 class SimulatedBackend:
@@ -112,6 +116,7 @@ class SimulatedBackend:
         """Read the status of an operation."""
         with _translated(is_read=True):
             key = self._world.operation(operation.operation_id).key
+            access.authorize_following(self._world, key)
             allowance = self._counted(OperationKind.GET_OPERATION, key, key.subscription_id)
             found = self._world.seen(allowance).operation(operation.operation_id)
             self._deliver(allowance)
@@ -134,6 +139,7 @@ class SimulatedBackend:
             return []
         with _translated(is_read=True):
             self.requests[OperationKind.LIST_IMAGE_VERSIONS] += 1
+            access.authorize_versions(self._world, image, self._subscription_id)
             allowance = self._world.admit(
                 OperationKind.LIST_IMAGE_VERSIONS,
                 None,
@@ -149,7 +155,10 @@ class SimulatedBackend:
     ) -> OperationHandle | None:
         """PATCH only these fields, with If-Match."""
         key, body = _key(target), write_model(fields)
-        allowance = self._admit_write(OperationKind.PATCH_SCALE_SET, target)
+        with _translated(is_read=False):
+            access.authorize(self._world, OperationKind.PATCH_SCALE_SET, target.resource_id)
+            access.authorize_use(self._world, fields.image)
+            allowance = self._admit(OperationKind.PATCH_SCALE_SET, target)
         return self._carry_out(
             allowance, lambda: self._world.patch_scale_set(key, body, if_match=etag)
         )
@@ -172,7 +181,9 @@ class SimulatedBackend:
         """List the autoscale settings that scale this set, disabled ones too."""
         subscription = target.subscription_id
         with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
-            allowance = self._admit_autoscale(OperationKind.GET_AUTOSCALE, subscription)
+            allowance = self._admit_autoscale(
+                OperationKind.GET_AUTOSCALE, subscription, f"/subscriptions/{subscription}"
+            )
             listed = self._world.seen(allowance).autoscale_settings(subscription)
             self._deliver(allowance)
         return read_settings([_autoscale_document(each) for each in listed], target)
@@ -180,15 +191,18 @@ class SimulatedBackend:
     async def write_autoscale(self, setting: AutoscaleSetting) -> None:
         """Give the profiles named there these capacities, and change nothing else of it."""
         key = AutoscaleKey(*place_of(setting))
+        admit = partial(
+            self._admit_autoscale, subscription_id=key.subscription_id, scope=key.resource_id
+        )
         with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
-            allowance = self._admit_autoscale(OperationKind.GET_AUTOSCALE, key.subscription_id)
+            allowance = admit(OperationKind.GET_AUTOSCALE)
             found = self._world.seen(allowance).autoscale_setting(key)
             self._deliver(allowance)
         patch = write_capacities(_autoscale_document(found), setting)
         if patch is None:
             return
         with _translated(is_read=False, when_forbidden=MAY_NOT_WRITE):
-            allowance = self._admit_autoscale(OperationKind.PUT_AUTOSCALE, key.subscription_id)
+            allowance = admit(OperationKind.PUT_AUTOSCALE)
             for _ in range(allowance.deliveries):
                 self._world.perform(WriteAutoscale(key, patch, merge=True))
             self._deliver(allowance)
@@ -211,6 +225,11 @@ class SimulatedBackend:
             return {}
         return private_addresses(found)
 
+    async def permissions(self, scope: str) -> Sequence[Permission]:
+        """List what the caller may do there."""
+        with _translated(is_read=True):
+            return access.list_permissions(self._world, scope)
+
     async def aclose(self) -> None:
         """Nothing to let go of; whoever opened the world closes it."""
 
@@ -218,9 +237,11 @@ class SimulatedBackend:
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
     ) -> Allowance:
         self._subscription_id = target.subscription_id
+        access.authorize(self._world, kind, target.resource_id)
         return self._counted(kind, _key(target), target.subscription_id, instance_ids)
 
-    def _admit_autoscale(self, kind: OperationKind, subscription_id: str) -> Allowance:
+    def _admit_autoscale(self, kind: OperationKind, subscription_id: str, scope: str) -> Allowance:
+        access.authorize(self._world, kind, scope)
         return self._counted(kind, None, subscription_id)
 
     def _counted(
@@ -409,7 +430,7 @@ def _refused(error: ArmError, *, is_read: bool, when_forbidden: str | None) -> V
     """
     match error.status:
         case 401 | 403:
-            return NotPermitted(f"{error.code}: {error.message}", hint=when_forbidden)
+            return NotPermitted(f"{error.code}: {error.message}", hint=when_forbidden or CHECK)
         case 404:
             return NotFound(f"{error.code}: {error.message}")
         case 409:

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from vmssplan import __version__
-from vmssplan.cli import applying, drifting, locking, planning, running, simulating, steering
+from vmssplan.cli import (
+    applying,
+    drifting,
+    initialising,
+    locking,
+    planning,
+    running,
+    simulating,
+    steering,
+)
 from vmssplan.cli.logs import logged
 
 app = typer.Typer(
@@ -39,6 +48,7 @@ def _root(
     del version
 
 
+app.command("init")(initialising.init)
 app.command("validate")(planning.validate)
 app.command("plan")(planning.plan)
 app.command("show")(planning.show)

@@ -25,7 +25,7 @@ from vmssplan.errors import (
     StateUnreadable,
     UsageInvalid,
 )
-from vmssplan.ports import Backend, Clock, StateStore
+from vmssplan.ports import Backend, Clock, Service, StateStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -151,7 +151,7 @@ class Connection:
 class Session:
     """An open service."""
 
-    backend: Backend
+    backend: Service
     clock: Clock
 
     def probing(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmss_simulator.arm import intake, routes, tokens
+from vmss_simulator.arm import authorization, intake, routes, tokens
 from vmss_simulator.arm.call import Call
 from vmss_simulator.arm.headers import allowance_headers, error_response, http_date, stamp
 from vmss_simulator.arm.memo import Memo
@@ -70,6 +70,7 @@ def _carried_out(call: Call, route: Route) -> Response:
         check_subscription(call.world, call.settings, call.subscription_id)
     if route.kind is None:
         return route.handler(call)
+    authorization.check(call, route)
     allowance = call.world.admit(
         route.kind,
         route.key_of(call),

@@ -60,6 +60,7 @@ _COMPUTE_TYPES = (
 _TYPES: dict[str, dict[str, tuple[str, ...]]] = {
     "Microsoft.Compute": dict.fromkeys(_COMPUTE_TYPES, _COMPUTE_VERSIONS),
     "Microsoft.Insights": {"autoscaleSettings": ("2022-10-01", "2015-04-01")},
+    "Microsoft.Authorization": {"permissions": ("2022-04-01", "2015-07-01")},
     "Microsoft.Resources": {
         "subscriptions": ("2022-12-01", "2020-01-01"),
         "resourceGroups": ("2024-11-01", "2021-04-01"),

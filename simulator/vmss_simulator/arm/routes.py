@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vmss_simulator.arm import (
+    authorization,
     autoscale,
     extensions,
     identity,
@@ -44,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *extensions.ROUTES,
     *network_interfaces.ROUTES,
     *autoscale.ROUTES,
+    *authorization.ROUTES,
     *rolling_upgrades.ROUTES,
     *operations.ROUTES,
     *images.ROUTES,

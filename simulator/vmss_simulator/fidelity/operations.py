@@ -19,6 +19,7 @@ _SHORT = (
     ("/resourceGroups/{resourceGroup}", "{group}"),
     ("/providers/Microsoft.Compute", "{compute}"),
     ("/providers/Microsoft.Insights", "{insights}"),
+    ("/providers/Microsoft.Authorization", "{authorization}"),
     ("{sub}{group}{compute}/virtualMachineScaleSets/{scaleSet}", "{vmss}"),
     ("{vmss}/virtualMachines/{instanceId}", "{vm}"),
     ("{sub}{group}", "{group}"),
@@ -173,6 +174,21 @@ _AUTOSCALE = tuple(
         "DELETE {group}{insights}/autoscalesettings/{setting}",
     )
 )
+_AUTHORIZATION = (
+    operation(
+        "GET {sub}{authorization}/permissions",
+        Level.DOCUMENTED,
+        "azure-docs, resource-manager-api-authentication",
+        "by example; the reference has only the two below",
+    ),
+    *(
+        operation(subject, Level.SPEC, "learn.microsoft.com, REST: Permissions 2022-04-01")
+        for subject in (
+            "GET {group}{authorization}/permissions",
+            "GET {group}{compute}/{resourceType}/{resourceName}{authorization}/permissions",
+        )
+    ),
+)
 _RESOURCE_MANAGER = (
     _recorded("GET {sub}{compute}/locations/{location}/operations/{operationId}", _ROLLING),
     *(
@@ -222,6 +238,7 @@ OPERATIONS: tuple[Entry, ...] = (
     *_ROLLING_UPGRADES,
     *_IMAGES,
     *_AUTOSCALE,
+    *_AUTHORIZATION,
     *_RESOURCE_MANAGER,
     *_IDENTITY,
 )

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from azure.mgmt.monitor.aio import MonitorManagementClient
 
     from vmssplan.model import AutoscaleSetting
+    from vmssplan.permissions import Permission
 
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 120
@@ -301,6 +302,12 @@ class AzureBackend:
         except NotFound:
             return {}
         return read_addresses(listed)
+
+    async def permissions(self, scope: str) -> Sequence[Permission]:
+        """List what the caller may do there: a resource, a resource group or a subscription."""
+        from vmssplan.backends.azure.access import list_permissions  # noqa: PLC0415 - rarely needed
+
+        return await list_permissions(self._client(scope.split("/")[2]), scope)
 
     async def aclose(self) -> None:
         """Close the clients and the credential."""

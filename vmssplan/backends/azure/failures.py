@@ -27,6 +27,7 @@ from vmssplan.errors import (
     UsageInvalid,
     VmssplanError,
 )
+from vmssplan.permissions import CHECK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def _refused(
         return NotPermitted(f"{code}: {message}", hint="log in, for example with: az login")
     match error.status_code:
         case 401 | 403:
-            return NotPermitted(f"{code}: {message}", hint=when_forbidden)
+            return NotPermitted(f"{code}: {message}", hint=when_forbidden or CHECK)
         case 404:
             return NotFound(f"{code}: {message}")
         case 409:
