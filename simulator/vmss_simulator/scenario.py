@@ -104,6 +104,25 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
     problems = [*latency_problems(raw), *_moment_problems(raw, ()), *_name_problems(raw)]
     if problems:
         raise document.refusal(problems)
+    scenario, problems = _built(raw, Path(source).stem)
+    if problems:
+        raise document.refusal(problems)
+    return scenario
+
+
+def scenario_of(raw: Mapping[str, Any]) -> Scenario:
+    """Return the scenario of a document that a program made, which is not checked again.
+
+    Raises ScenarioError where it does not hold together all the same.
+    """
+    scenario, problems = _built(raw, "scenario")
+    if problems:
+        raise ScenarioError("\n".join(str(problem) for problem in problems))
+    return scenario
+
+
+def _built(raw: Mapping[str, Any], name: str) -> tuple[Scenario, list[Problem]]:
+    problems: list[Problem] = []
     setting = Setting(
         seed=raw.get("seed", 1),
         start=moment(raw["start"]) if "start" in raw else DEFAULT_START,
@@ -127,10 +146,8 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         if "rollingUpgrade" in each:
             upgrade = build_rolling_upgrade(each["rollingUpgrade"], setting.start)
             rolling_upgrades.append((scale_set.key, upgrade))
-    if problems:
-        raise document.refusal(problems)
-    return Scenario(
-        name=raw.get("name", Path(source).stem),
+    scenario = Scenario(
+        name=raw.get("name", name),
         description=raw.get("description", ""),
         seed=setting.seed,
         start=setting.start,
@@ -145,6 +162,7 @@ def parse_scenario(text: str, source: str = "scenario") -> Scenario:
         if "roles" in raw
         else (OWNER,),
     )
+    return scenario, problems
 
 
 def _saved(document: Document) -> Scenario:

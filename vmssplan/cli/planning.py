@@ -22,6 +22,15 @@ from vmssplan.cli.connection import (
     open_session,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.forecasting import (
+    SEEDS,
+    LatenciesOption,
+    NoForecastOption,
+    Planned,
+    SeedsOption,
+    foresee,
+    latencies_of,
+)
 from vmssplan.errors import ExitCode, Refused, UsageInvalid
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ if TYPE_CHECKING:
     from vmssplan.cli.connection import Session
     from vmssplan.lint import Finding
     from vmssplan.planfile import LoadedPlan
+    from vmssplan.report.forecast import Foreseen
     from vmssplan.rollout import Rollout
 
 PathsArgument = Annotated[
@@ -81,6 +91,9 @@ def plan(
     expect_no_changes: Annotated[
         bool, typer.Option("--expect-no-changes", help="Exit 7 when there are changes.")
     ] = False,
+    no_forecast: NoForecastOption = False,
+    forecast_seeds: SeedsOption = SEEDS,
+    latencies: LatenciesOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -99,11 +112,15 @@ def plan(
     loaded = load_plans(paths, os.environ)
     if out is not None and len(loaded) != 1:
         raise UsageInvalid(f"--out takes one Plan; {len(loaded)} were given")
-    rollouts = asyncio.run(_compute_all(loaded, connection, console))
+    planned = asyncio.run(_plan_all(loaded, connection, console))
+    rollouts = [one.rollout for one in planned]
     if as_json or output_format is Format.JSON:
         _print_json(rollouts, console)
     else:
-        _print_text(rollouts, console)
+        seeds = 0 if no_forecast else forecast_seeds
+        known = latencies_of(connection, latencies)
+        foreseen = [foresee(one, seeds, known, console) for one in planned]
+        _print_text(rollouts, foreseen, console)
     if out is not None:
         from vmssplan.stores.local import save_rollout
 
@@ -136,7 +153,7 @@ def show(
     if as_json:
         _print_json(rollouts, console)
     else:
-        _print_text(rollouts, console)
+        _print_text(rollouts, [None] * len(rollouts), console)
     return ExitCode.SUCCESS
 
 
@@ -207,10 +224,12 @@ def schema(
 
 
 async def compute(loaded: LoadedPlan, session: Session, console: Console) -> Rollout:
-    """Observe, lint, pin `latest`, and compute the Rollout of one Plan.
+    """Return the Rollout of one Plan; raises Refused when a lint finds an error."""
+    return (await plan_live(loaded, session, console)).rollout
 
-    Raises Refused when a lint finds an error.
-    """
+
+async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> Planned:
+    """Observe, lint, pin `latest`, and compute; raises Refused when a lint finds an error."""
     from vmssplan.lint import lint_target
     from vmssplan.model import Autoscale
     from vmssplan.probes import RealProbes
@@ -227,14 +246,15 @@ async def compute(loaded: LoadedPlan, session: Session, console: Console) -> Rol
     is_blind = plan.autoscale is Autoscale.IGNORE
     settings = () if is_blind else await backend.autoscale_settings(plan.target)
     missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
-    return compute_rollout(plan, live, wanted, settings, missing)
+    rollout = compute_rollout(plan, live, wanted, settings, missing)
+    return Planned(rollout, live, session.clock.now())
 
 
-async def _compute_all(
+async def _plan_all(
     loaded: Sequence[LoadedPlan], connection: Connection, console: Console
-) -> list[Rollout]:
+) -> list[Planned]:
     async with open_session(connection, console) as session:
-        return [await compute(one, session, console) for one in loaded]
+        return [await plan_live(one, session, console) for one in loaded]
 
 
 def _plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
@@ -260,11 +280,14 @@ def _report_findings(loaded: LoadedPlan, findings: Sequence[Finding], console: C
     return is_good
 
 
-def _print_text(rollouts: Sequence[Rollout], console: Console) -> None:
+def _print_text(
+    rollouts: Sequence[Rollout], foreseen: Sequence[Foreseen | None], console: Console
+) -> None:
     from vmssplan.report.text import rollout_text
 
-    for rollout in rollouts:
-        console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
+    paint, width = console.paint(), console.width
+    for rollout, each in zip(rollouts, foreseen, strict=True):
+        console.out(rollout_text(rollout, paint=paint, width=width, foreseen=each))
 
 
 def _print_json(rollouts: Sequence[Rollout], console: Console) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vmssplan.diff import owned_fields
 from vmssplan.model import Method, OnFailure, OnScale, image_text
+from vmssplan.report.forecast import foreseen_lines, predicted_line
 from vmssplan.report.listing import (
     CHANGED,
     CURRENT,
@@ -43,11 +44,14 @@ from vmssplan.rollout import (
 
 if TYPE_CHECKING:
     from vmssplan.diff import Change
+    from vmssplan.report.forecast import Foreseen
     from vmssplan.report.paint import Paint
     from vmssplan.rollout import Rollout
 
 
-def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
+def rollout_text(
+    rollout: Rollout, *, paint: Paint, width: int, foreseen: Foreseen | None = None
+) -> str:
     """Return the whole Rollout, ending with the Plan line and the Predicted line."""
     if not rollout.has_changes:
         parts = [
@@ -65,8 +69,9 @@ def rollout_text(rollout: Rollout, *, paint: Paint, width: int) -> str:
         ]
     parts += [
         _decisions(rollout, paint, width),
+        foreseen_lines(rollout, foreseen, paint, width) if foreseen else [],
         [f"Digest: {digest(rollout)}"],
-        [paint(plan_line(rollout), Tone.HEADING), predicted_line(rollout)],
+        [paint(plan_line(rollout), Tone.HEADING), predicted_line(rollout, foreseen)],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -81,13 +86,6 @@ def plan_line(rollout: Rollout) -> str:
         f" {rollout.count(Disposition.SKIPPED)} skipped,"
         f" {rollout.count(Disposition.CURRENT)} current."
     )
-
-
-def predicted_line(rollout: Rollout) -> str:
-    """Return the second fixed last line. The forecast of duration and calls goes in here."""
-    bounds = rollout.bounds
-    forecast = [f"never below {bounds.lowest_in_service} of {bounds.total} in service"]
-    return f"Predicted: {', '.join(forecast)}."
 
 
 # --- the parts ------------------------------------------------------------------------------

@@ -1,0 +1,104 @@
+"""A Forecast in words: the second fixed last line of a plan, and the section above it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmssplan.forecast.values import Forecast
+from vmssplan.report.paint import Tone
+from vmssplan.report.wording import roughly, wrapped
+from vmssplan.rollout import Approval, Check, RunHook
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.forecast.values import Part
+    from vmssplan.report.paint import Paint
+    from vmssplan.rollout import Rollout
+
+BARRIERS = "barriers between batches"
+LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """The Forecast of a Rollout, one of its bad image, and what the latencies rest on."""
+
+    forecast: Forecast
+    bad_image: Forecast | None
+    basis: str
+
+
+def predicted_line(rollout: Rollout, foreseen: Foreseen | None) -> str:
+    """Return the second fixed last line: duration, lowest in service, API calls."""
+    bounds, forecast = rollout.bounds, foreseen.forecast if foreseen else None
+    lowest = bounds.lowest_in_service
+    parts = []
+    if forecast is not None:
+        lowest = min(lowest, forecast.lowest_in_service)
+        parts.append(f"{roughly(forecast.makespan_p50)} (p95 {roughly(forecast.makespan_p95)})")
+    parts.append(f"never below {lowest} of {bounds.total} in service")
+    if forecast is not None:
+        parts.append(f"{forecast.calls_p50} API calls")
+    return f"Predicted: {', '.join(parts)}."
+
+
+def foreseen_lines(rollout: Rollout, foreseen: Foreseen, paint: Paint, width: int) -> list[str]:
+    """Return the section: what limits the duration, calls, and what a bad image would hit."""
+    forecast, bad_image = foreseen.forecast, foreseen.bad_image
+    rows = {
+        "rehearsed": f"{forecast.seeds} times on a twin of the live set, with {foreseen.basis}",
+        "duration": _duration(forecast, rollout),
+        "limited by": _limits(forecast.parts),
+        "API calls": _calls(forecast),
+    }
+    if forecast.completed < forecast.seeds:
+        rows["outcome"] = _outcomes(forecast)
+    if bad_image is not None:
+        rows["bad image"] = _bad_image(bad_image)
+    lines = [paint("Forecast", Tone.HEADING)]
+    for name, value in rows.items():
+        lines += wrapped(value, width, f"  {name:<10}  ", " " * 14)
+    return lines
+
+
+def _duration(forecast: Forecast, rollout: Rollout) -> str:
+    text = f"{roughly(forecast.makespan_p50)}, p95 {roughly(forecast.makespan_p95)}"
+    if any(isinstance(step, Approval | Check | RunHook) for step in rollout.steps):
+        text += "; approvals, gates and hooks are taken to pass at once"
+    return text
+
+
+def _limits(parts: Sequence[Part]) -> str:
+    shares = [
+        f"{part.name} {part.share:.0%}"
+        for part in parts
+        if part.name != BARRIERS and part.share >= LEAST_SHARE
+    ]
+    barriers = [part for part in parts if part.name == BARRIERS and part.share >= LEAST_SHARE]
+    text = ", ".join(shares) or "nothing"
+    return text + "".join(f"; {BARRIERS} cost {roughly(part.duration)}" for part in barriers)
+
+
+def _calls(forecast: Forecast) -> str:
+    told = (
+        f"{forecast.throttled_p95} put off by throttling"
+        if forecast.throttled_p95
+        else ("none put off by throttling")
+    )
+    return f"{forecast.calls_p50}, p95 {forecast.calls_p95}; {told}"
+
+
+def _outcomes(forecast: Forecast) -> str:
+    ends = [f"{count} ended with exit code {code}" for code, count in forecast.outcomes.items()]
+    return f"{', '.join(ends)} of {forecast.seeds}"
+
+
+def _bad_image(bad: Forecast) -> str:
+    hit = f"{bad.touched_p50} of {bad.total} instances are hit"
+    if bad.touched_p95 != bad.touched_p50:
+        hit += f" (p95 {bad.touched_p95})"
+    if bad.completed:
+        return f"{hit}, and it would NOT be stopped"
+    return f"{hit} before it is stopped, after {roughly(bad.makespan_p50)}"
