@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test azurite test-az check lint types layers coverage bench clean help
+.PHONY: demo test azurite test-az check lint types layers coverage mutants bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,6 +54,9 @@ layers: .venv/.development ## Who may import whom.
 coverage: .venv/.development azurite ## The tests that run in one process, with branch coverage.
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=term tests/unit tests/property tests/contract
+
+mutants: .venv/.development ## Break the safety core on purpose; tests must notice (half an hour).
+	$(BIN)/python -m tests.mutation
 
 bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one run.
 	$(BIN)/python -m benchmarks
