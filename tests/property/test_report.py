@@ -110,7 +110,7 @@ def test_numbers_add_up(plan: Plan, live: ScaleSet) -> None:
         int(number) for number in re.findall(r"(\d+) (?:instance|skipped|current)", plan_line)
     ]
     batches = sum(isinstance(step, UpgradeBatch) for step in made.steps)
-    recap = Recap.of(made, spread(made))
+    recap = Recap.of(spread(made))
 
     assert sum(numbers) == len(live.instances)
     assert f"in {batches} batch" in plan_line or " in a window of " in plan_line
@@ -122,7 +122,7 @@ def test_numbers_add_up(plan: Plan, live: ScaleSet) -> None:
 def test_maps_fit(plan: Plan, live: ScaleSet, width: int, height: int) -> None:
     """A heat map is never larger than it may be, and forgets no instance."""
     made = computed(plan, live)
-    heat = heat_map(made, spread(made), live)
+    heat = heat_map(spread(made), live)
     lines = grid_lines(heat, Symbols.unicode(), width, height)
 
     assert len(lines) <= height

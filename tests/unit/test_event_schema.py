@@ -115,7 +115,7 @@ def test_the_first_and_the_last_line_fit() -> None:
     """So do the version line and the outcome, of a Run that goes on too."""
     check(version_json(START))
     for events in (first_batch(), [*first_batch(), *second_batch_fails()[:-1]]):
-        check(outcome_line_json(ROLLOUT, replay(ROLLOUT, events), RUN, START))
+        check(outcome_line_json(replay(ROLLOUT, events), RUN, START))
 
 
 def test_a_whole_run_fits() -> None:
@@ -128,7 +128,7 @@ def test_a_whole_run_fits() -> None:
     assert ended.outcome is not None
     for event in journal.events:
         check(event_json(event, RUN, rollout))
-    check(outcome_line_json(rollout, ended, RUN, START))
+    check(outcome_line_json(ended, RUN, START))
 
 
 @pytest.mark.parametrize(

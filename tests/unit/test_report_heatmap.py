@@ -11,9 +11,13 @@ from tests.support.reports import (
     RUN,
     begun,
     flexible,
+    guarded,
+    guarded_batch,
+    people,
     regional,
     spread,
     twelve,
+    way_back,
     with_phases,
     zonal,
 )
@@ -61,7 +65,7 @@ def batches(live: ScaleSet) -> Rollout:
 
 def drawn(made: Rollout, width: int, height: int, symbols: Symbols = UNICODE) -> str:
     """Return the map of a Run in which everything happens at once, and its legend."""
-    heat = heat_map(made, spread(made))
+    heat = heat_map(spread(made))
     lines = grid_lines(heat, symbols, width, height)
     return painted([*lines, (), *legend_lines(heat, symbols, width)], PLAIN)
 
@@ -107,7 +111,7 @@ def test_states_differ_without_colour(symbols: Symbols) -> None:
 def test_maps_fit(name: str, size: tuple[int, int]) -> None:
     """A map is never larger than it may be."""
     made, _, _ = MAPS[name]
-    heat = heat_map(made, spread(made))
+    heat = heat_map(spread(made))
 
     assert_fits(grid_lines(heat, UNICODE, *size), *size)
     assert_fits(legend_lines(heat, UNICODE, size[0]), size[0], 4)
@@ -116,7 +120,7 @@ def test_maps_fit(name: str, size: tuple[int, int]) -> None:
 def test_every_instance_is_in_the_map() -> None:
     """Each is there once, where its domains are."""
     made = twelve()
-    heat = heat_map(made, RunState.begin(made))
+    heat = heat_map(RunState.begin(made))
 
     assert sorted(cell.instance_id for cell in heat.all_cells) == sorted(
         one.instance_id for one in made.instances
@@ -129,7 +133,7 @@ def test_every_instance_is_in_the_map() -> None:
 def test_unknown_places_come_last() -> None:
     """An instance without a domain has a place of its own, at the end."""
     homeless = replace(instance("2"), update_domain=None, fault_domain=None)
-    heat = heat_map(made := rollout(regional([homeless, *instances(2)])), RunState.begin(made))
+    heat = heat_map(RunState.begin(rollout(regional([homeless, *instances(2)]))))
 
     assert heat.rows == ("UD 0", "UD 1", "UD ?")
     assert heat.columns == ("FD 0", "FD 1", "FD ?")
@@ -143,7 +147,7 @@ def test_states() -> None:
     phases = dict(zip("0123456", [*Phase, Phase.READY], strict=True))
     state = with_phases(made, phases)
 
-    assert states_of(made, state, None) == {
+    assert states_of(state, None) == {
         "0": CellState.PENDING,
         "1": CellState.OPERATING,
         "2": CellState.AWAITING,
@@ -155,7 +159,7 @@ def test_states() -> None:
         "8": CellState.SKIPPED,
     }
     ill = regional([replace(one, application_health=sick) for one in members[:8]])
-    assert states_of(made, state, ill) == {
+    assert states_of(state, ill) == {
         "0": CellState.SICK,
         "1": CellState.OPERATING,
         "2": CellState.AWAITING,
@@ -168,9 +172,9 @@ def test_states() -> None:
     }
 
 
-def states_of(made: Rollout, state: RunState, live: ScaleSet | None) -> dict[str, CellState]:
+def states_of(state: RunState, live: ScaleSet | None) -> dict[str, CellState]:
     """Return the state of each instance in the map."""
-    cells = heat_map(made, state, live).all_cells
+    cells = heat_map(state, live).all_cells
     return {cell.instance_id: cell.state for cell in sorted(cells, key=lambda c: c.instance_id)}
 
 
@@ -183,7 +187,7 @@ def frame(made: Rollout, width: int, height: int, recent: Sequence[str] = RECENT
     """Return a frame, seven minutes into the Run."""
     state = replace(spread(made), step_started_at=START)
     now = START + minutes(7)
-    return live_lines(made, None, state, now, START, width, height, recent)
+    return live_lines(state, None, now, START, width, height, recent)
 
 
 @pytest.mark.parametrize(
@@ -214,8 +218,8 @@ def test_frame_for_rich() -> None:
     """What rich is given is the same text, with styles."""
     made = twelve()
     state, now = spread(made), START + minutes(7)
-    text = live_view(made, regional(12), state, now, START, 80, 24, RECENT)
-    lines = live_lines(made, regional(12), state, now, START, 80, 24, RECENT)
+    text = live_view(state, regional(12), now, START, 80, 24, RECENT)
+    lines = live_lines(state, regional(12), now, START, 80, 24, RECENT)
 
     assert text.no_wrap
     assert text.plain == "\n".join("".join(one.text for one in pieces) for pieces in lines)
@@ -224,7 +228,7 @@ def test_frame_for_rich() -> None:
 
 def activity(state: RunState) -> str:
     """Return the line that says what is going on."""
-    lines = live_lines(twelve(), None, state, START, START, 100, 30)
+    lines = live_lines(state, None, START, START, 100, 30)
     return painted(lines[1:2], PLAIN).rstrip()
 
 
@@ -248,9 +252,37 @@ def test_activity() -> None:
     )
 
 
-def figures(made: Rollout, state: RunState, live: ScaleSet | None) -> str:
+def test_activity_of_a_steered_run() -> None:
+    """Who waits, and what goes on then, takes the place of the step."""
+    made, back = guarded(), [*guarded_batch(), *people(), *way_back()]
+    waiting = replay(made, guarded_batch())
+    held = evolve(waiting, ev.RunHeld(START, "1", "ann@desk", "paused by ann@desk"))
+    inconclusive = evolve(waiting, ev.RunHeld(START, "", "the gate", "gate is inconclusive: 503"))
+
+    assert activity(waiting) == "Waiting: vmssplan approve web-1 7"
+    assert activity(held) == "Paused by ann@desk. vmssplan resume web-1 goes on"
+    assert activity(inconclusive) == (
+        "Paused: gate is inconclusive: 503. vmssplan resume web-1 goes on"
+    )
+    assert activity(replay(made, [*guarded_batch(), *people()])) == (
+        "About to roll back: what is in flight is finished first"
+    )
+    assert activity(replay(made, back)) == (
+        "Await health of batch 1: healthy for 30s, within 10m of its upgrade"
+    )
+
+
+def test_the_way_back_has_a_picture_of_its_own(golden: Golden) -> None:
+    """Map, counters, steps and the time to go are those of the way back."""
+    state = replay(guarded(), [*guarded_batch(), *people(), *way_back()])
+    lines = live_lines(state, regional(4), START + minutes(20), START, 80, 24)
+
+    golden.check("live-way-back", painted(lines, PLAIN))
+
+
+def figures(state: RunState, live: ScaleSet | None) -> str:
     """Return the lines with the bar and with what is in service."""
-    lines = live_lines(made, live, state, START + minutes(1), START, 100, 30)
+    lines = live_lines(state, live, START + minutes(1), START, 100, 30)
     return painted(lines[3:5], PLAIN)
 
 
@@ -259,14 +291,14 @@ def test_in_service() -> None:
     made = twelve()
     state = with_phases(made, {"0": Phase.OPERATING, "5": Phase.FAILED})
 
-    assert "in service 11 of 12, floor 9 " in figures(made, state, regional(12))
-    assert "0 of 9 instances ready, 1 failed" in figures(made, state, regional(12))
+    assert "in service 11 of 12, floor 9 " in figures(state, regional(12))
+    assert "0 of 9 instances ready, 1 failed" in figures(state, regional(12))
 
 
 def test_below_the_floor() -> None:
     """Too few in service stands out."""
     made = twelve()
-    lines = live_lines(made, regional(2), RunState.begin(made), START, START, 100, 30)
+    lines = live_lines(RunState.begin(made), regional(2), START, START, 100, 30)
 
     assert Segment("2 of 12", Tone.BAD) in lines[4]
 
@@ -276,7 +308,7 @@ def test_nothing_to_upgrade() -> None:
     members = [current(str(number)) for number in range(2)]
     made = rollout(regional(members), model=ModelFields(members[0].image))
 
-    assert "no instance to upgrade" in figures(made, RunState.begin(made), None)
+    assert "no instance to upgrade" in figures(RunState.begin(made), None)
 
 
 # --- how much longer ------------------------------------------------------------------------
@@ -305,16 +337,16 @@ def test_remaining(upgraded: int, step: int, now: float, left: timedelta | None)
     """The estimate takes the pace so far, and the pauses and health waits that are known."""
     made = twelve()
 
-    assert remaining(made, after(made, upgraded, 300, step), START + seconds(now), START) == left
+    assert remaining(after(made, upgraded, 300, step), START + seconds(now), START) == left
 
 
 def test_remaining_in_a_pause() -> None:
     """What is over of the pause that is on is no more to wait for."""
     made = twelve()
     state = replace(after(made, 3, 300, 4), step_started_at=START + seconds(340))
-    whole = remaining(made, state, START + seconds(340), START)
-    half = remaining(made, state, START + seconds(400), START)
-    over = remaining(made, replace(state, step_started_at=None), START + seconds(460), START)
+    whole = remaining(state, START + seconds(340), START)
+    half = remaining(state, START + seconds(400), START)
+    over = remaining(replace(state, step_started_at=None), START + seconds(460), START)
 
     assert whole is not None
     assert half is not None

@@ -10,7 +10,17 @@ from typing import Any, get_args
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.support.reports import RUN, begun, regional, twelve
+from tests.support.reports import (
+    RUN,
+    begun,
+    guarded,
+    guarded_batch,
+    in_force,
+    people,
+    regional,
+    twelve,
+    way_back,
+)
 from tests.support.values import (
     START,
     rollout,
@@ -198,15 +208,17 @@ def test_rollout_round_trip() -> None:
 # --- Runs and Events ------------------------------------------------------------------------
 
 
-def all_events() -> list[Event]:
-    """Return a Run in which every kind of Event occurs."""
-    return [*first_batch(), *second_batch_fails(), ev.RunCompleted(START + seconds(900))]
+def all_events() -> list[tuple[Event, Rollout]]:
+    """Return two Runs in which every kind of Event occurs, each with the Rollout in force."""
+    usual = [*first_batch(), *second_batch_fails(), ev.RunCompleted(START + seconds(900))]
+    steered = [*guarded_batch(), *people(), *way_back()]
+    return [*in_force(twelve(), usual), *in_force(guarded(), steered)]
 
 
-@pytest.mark.parametrize("event", all_events(), ids=lambda event: type(event).__name__)
-def test_event_lines(event: Event) -> None:
+@pytest.mark.parametrize(("event", "made"), all_events(), ids=lambda one: type(one).__name__)
+def test_event_lines(event: Event, made: Rollout) -> None:
     """Every Event is one line with Terraform's keys and ours, and nothing is lost."""
-    line = canonical_json(event_json(event, RUN, twelve()))
+    line = canonical_json(event_json(event, RUN, made))
     document = json.loads(line)
 
     assert "\n" not in line
@@ -261,7 +273,7 @@ def test_version_line() -> None:
 def test_outcome() -> None:
     """The end of a Run has its exit code, its counters, and failures in Azure's words."""
     made = twelve()
-    document = outcome_json(made, replay(made, [*first_batch(), *second_batch_fails()[:-1]]), RUN)
+    document = outcome_json(replay(made, [*first_batch(), *second_batch_fails()[:-1]]), RUN)
 
     assert document["exitCode"] == 4
     assert document["recap"] == {
@@ -288,3 +300,16 @@ def test_status() -> None:
     assert first["lastEvent"]["type"] == "StepCompleted"
     assert second["started"] is None
     assert second["lastEvent"] is None
+
+
+def test_status_on_the_way_back() -> None:
+    """Steps, counters and instances are those of the way back; the digest is the reviewed one."""
+    made = guarded()
+    events = (*guarded_batch(), *people(), *way_back())
+    [document] = status_json([RunRecord(RUN, made, events, is_held=True)])["runs"]
+
+    assert document["state"] == "rolling back"
+    assert (document["step"], document["steps"]) == (5, 10)
+    assert document["recap"] == {"ok": 0, "upgraded": 0, "skipped": 2, "failed": 0, "pending": 3}
+    assert document["instances"]["awaiting"] == ["0", "1"]
+    assert document["digest"] == digest(made)

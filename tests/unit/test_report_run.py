@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, get_args
 
 import pytest
 
-from tests.support.reports import RUN, begun, regional, twelve
+from tests.support.reports import (
+    RUN,
+    begun,
+    guarded,
+    guarded_batch,
+    people,
+    regional,
+    twelve,
+    way_back,
+)
 from tests.support.values import START, at_most, rollout, seconds, strategy
 from vmssplan.engine import Event, replay
 from vmssplan.engine import events as ev
@@ -93,8 +102,23 @@ def test_event_lines(golden: Golden) -> None:
     events = [*first_batch(), *second_batch_fails(), ev.RunCompleted(at(900))]
     lines = [line for event in events if (line := event_line(event, twelve()))]
 
-    assert {type(event) for event in events} == set(get_args(Event))
     golden.check("run-events", "\n".join(lines) + "\n")
+
+
+def test_event_lines_of_a_steered_run(golden: Golden) -> None:
+    """Gates, hooks, people, autoscale and the way back are told, with its own steps."""
+    cancelled = ev.CancelRequested(at(1200), "7", "bob@desk")
+    events = [*guarded_batch(), *people(), *way_back(), cancelled]
+
+    golden.check("run-events-steered", "\n".join(event_lines(events, guarded())) + "\n")
+
+
+def test_every_event_has_been_told() -> None:
+    """The logs that somebody has looked at leave out no kind of Event."""
+    usual = {*first_batch(), *second_batch_fails(), ev.RunCompleted(at(900))}
+    told = {type(event) for event in (*usual, *guarded_batch(), *people(), *way_back())}
+
+    assert told == set(get_args(Event))
 
 
 def test_lines_together(golden: Golden) -> None:
@@ -191,7 +215,7 @@ def test_recap() -> None:
     """Every instance is counted once; upgraded ones are among the ok ones."""
     made = twelve()
     state = replay(made, [*first_batch(), *second_batch_fails()[:10]])
-    recap = Recap.of(made, state)
+    recap = Recap.of(state)
 
     assert recap == Recap(ok=5, upgraded=3, skipped=2, failed=2, pending=3)
     assert recap.ok + recap.skipped + recap.failed + recap.pending == len(made.instances)
@@ -210,8 +234,7 @@ def records() -> list[RunRecord]:
         "halted": halted,
         "cancelled": [*first_batch(), ev.RunHalted(at(300), 4, 8, "cancelled by the user")],
         "killed": first_batch(),
-        "paused": [*first_batch(), ev.RunHalted(at(300), 4, 10, "waiting for an approval")],
-        "undone": [*first_batch(), ev.RunHalted(at(300), 4, 12, "rolled back")],
+        "paused": [*first_batch(), ev.RunHalted(at(300), 4, 10, "gate is inconclusive: 503")],
         "new": [],
     }
     return [
@@ -220,9 +243,42 @@ def records() -> list[RunRecord]:
     ]
 
 
+def steered_records() -> list[RunRecord]:
+    """Return Runs that people have steered, or that wait for them."""
+    held = ev.RunHeld(at(320), "4", "ann@desk", "paused by ann@desk")
+    asked = ev.RunHalted(at(310), 7, 10, "step 7 waits for an approval")
+    back = [*guarded_batch(), *people(), *way_back()]
+    going: dict[str, list[Event]] = {
+        "waiting": guarded_batch(),
+        "held": [*guarded_batch(), held],
+        "aborted": [*guarded_batch(), held, ev.CancelRequested(at(330), "5", "ann@desk")],
+        "asked-back": [*guarded_batch(), *people()[:-2], ev.RollbackRequested(at(1010), "6", "me")],
+        "going-back": back,
+    }
+    over: dict[str, list[Event]] = {
+        "asked": [*guarded_batch()[:-1], asked],
+        "left-pinned": [*guarded_batch(), *people()[:5]],
+        "killed-back": back,
+        "cancelled-back": [*back, ev.RunHalted(at(1300), 5, 8, "cancelled by ann@desk")],
+        "halted-back": [*back, ev.RunHalted(at(1300), 5, 11, "instance 0: it is sick")],
+        "undone": [
+            *back,
+            *(ev.InstanceReady(at(1230), i) for i in "01"),
+            ev.StepCompleted(at(1230), 5),
+            ev.AutoscaleRestored(at(1300)),
+            ev.RunCompleted(at(1300)),
+        ],
+    }
+    made = guarded()
+    return [
+        *(RunRecord(f"web-{n}", made, tuple(events), is_held=True) for n, events in going.items()),
+        *(RunRecord(f"web-{n}", made, tuple(events)) for n, events in over.items()),
+    ]
+
+
 def test_status(golden: Golden) -> None:
     """The table tells of each Run where it is, and of an unfinished one what happened last."""
-    golden.check("status", status_text(records(), width=100))
+    golden.check("status", status_text([*records(), *steered_records()], width=100))
 
 
 def test_status_in_colour() -> None:
@@ -238,7 +294,7 @@ def test_no_runs() -> None:
     assert status_text([]) == "No Runs yet. `vmssplan apply` starts one.\n"
 
 
-@pytest.mark.parametrize("record", records(), ids=lambda record: record.run)
+@pytest.mark.parametrize("record", [*records(), *steered_records()], ids=lambda one: one.run)
 def test_one_run(record: RunRecord, golden: Golden) -> None:
     """One Run in detail names every instance by its state."""
     golden.check(f"status-{record.run}", run_text(record, width=80))
@@ -251,8 +307,24 @@ def test_state_words() -> None:
         "web-halted": "halted (exit 4)",
         "web-cancelled": "cancelled",
         "web-killed": "interrupted",
-        "web-paused": "waiting for approval",
-        "web-undone": "rolled back",
+        "web-paused": "paused",
         "web-new": "interrupted",
         "web-going": "running",
+    }
+
+
+def test_state_words_of_steered_runs() -> None:
+    """What people have told a Run shows in its state, and that it is on its way back."""
+    assert {one.run: state_word(one.state, is_held=one.is_held) for one in steered_records()} == {
+        "web-waiting": "waiting for approval",
+        "web-held": "paused",
+        "web-aborted": "cancelling",
+        "web-asked-back": "rolling back",
+        "web-going-back": "rolling back",
+        "web-asked": "waiting for approval",
+        "web-left-pinned": "halted (exit 11)",
+        "web-killed-back": "interrupted",
+        "web-cancelled-back": "rollback cancelled",
+        "web-halted-back": "rollback halted (exit 11)",
+        "web-undone": "rolled back",
     }

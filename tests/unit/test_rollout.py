@@ -278,6 +278,13 @@ def test_every_decision_is_noted_with_its_integer() -> None:
     )
 
 
+def test_autoscale_that_is_ignored_is_noted() -> None:
+    """That nobody looks at autoscale is a printed decision too."""
+    notes = rollout(scale_set(2), autoscale=Autoscale.IGNORE).notes
+
+    assert "autoscale settings are not looked at" in notes
+
+
 def test_availability_left_out_is_noted() -> None:
     """The default is a printed decision."""
     notes = rollout(scale_set(6), strategy=strategy("fixedBatch", 2)).notes

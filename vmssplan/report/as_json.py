@@ -95,9 +95,9 @@ def status_json(records: Sequence[RunRecord]) -> Document:
     return {"runs": [_run_document(record) for record in records]}
 
 
-def outcome_json(rollout: Rollout, state: RunState, run: str) -> Document:
+def outcome_json(state: RunState, run: str) -> Document:
     """Return how the Run ended: the counters of the recap, and each failure in Azure's words."""
-    outcome = state.outcome
+    rollout, outcome = state.rollout, state.outcome
     return {
         "run": run,
         "plan": rollout.plan,
@@ -106,7 +106,7 @@ def outcome_json(rollout: Rollout, state: RunState, run: str) -> Document:
         "reason": outcome.reason if outcome else None,
         "step": state.step,
         "steps": len(rollout.steps),
-        "recap": asdict(Recap.of(rollout, state)),
+        "recap": asdict(Recap.of(state)),
         "failures": [to_document(failure) for failure in state.failures],
     }
 
@@ -120,13 +120,13 @@ def version_json(at: datetime) -> Document:
     }
 
 
-def outcome_line_json(rollout: Rollout, state: RunState, run: str, at: datetime) -> Document:
+def outcome_line_json(state: RunState, run: str, at: datetime) -> Document:
     """Return the last line of a stream: how the Run ended, for now."""
     outcome = state.outcome
     level = "info" if outcome and outcome.exit_code is ExitCode.SUCCESS else "error"
     return {
         **_head(level, headline(state), at, "outcome"),
-        **outcome_json(rollout, state, run),
+        **outcome_json(state, run),
     }
 
 
@@ -162,7 +162,7 @@ def _run_document(record: RunRecord) -> Document:
     state = record.state
     last = record.events[-1] if record.events else None
     return {
-        **outcome_json(record.rollout, state, record.run),
+        **outcome_json(state, record.run),
         "state": state_word(state, is_held=record.is_held),
         "digest": digest(record.rollout),
         "started": _timestamp(record.started) if record.started else None,

@@ -60,8 +60,8 @@ def of_people(event: ev.PeopleEvent) -> Happening:
         case ev.ApprovalRefused(by=by, step=step, reason=reason):
             text = f"NOT approved by {one_line(by)}: {one_line(reason)}"
             return Happening(text, Weight.ERROR, step)
-        case ev.RunHeld(reason=reason):
-            return Happening(f"paused: {one_line(reason)}", Weight.WARNING)
+        case ev.RunHeld():
+            return Happening(held_text(event), Weight.WARNING)
         case ev.RunContinued(by=by):
             return Happening(f"goes on: {one_line(by)} said so")
         case ev.CancelRequested(by=by):
@@ -75,3 +75,8 @@ def of_people(event: ev.PeopleEvent) -> Happening:
         case ev.InstructionIgnored(why=why):
             return Happening(f"an instruction was ignored: {one_line(why)}", Weight.WARNING)
     assert_never(event)
+
+
+def held_text(event: ev.RunHeld) -> str:
+    """Return `paused by ann@desk`, or what a gate says that holds the Run."""
+    return one_line(event.reason) if event.key else f"paused: {one_line(event.reason)}"

@@ -28,6 +28,7 @@ TYPES = {
     "run_start": "The Run began.",
     "step_complete": "A step ended.",
     "step_start": "A step began.",
+    "stopping": "The Run is about to halt, and first gives back what it holds.",
 }
 
 FIELDS = {
@@ -60,6 +61,7 @@ FIELDS = {
     "reason": "Why, for people.",
     "request": "Number of the request, counted over the whole Run.",
     "run": "Id of the Run.",
+    "sick": "Ids of those that were out of service as it began, and went first.",
     "status": "Azure's word for how it ended; empty when looking settled it.",
     "step": "Number of the step, from 1.",
     "until": "Not before then.",

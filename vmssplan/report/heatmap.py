@@ -101,8 +101,9 @@ class HeatMap:
         return Counter(cell.state for cell in self.all_cells)
 
 
-def heat_map(rollout: Rollout, state: RunState, live: ScaleSet | None = None) -> HeatMap:
+def heat_map(state: RunState, live: ScaleSet | None = None) -> HeatMap:
     """Return the map as the Run knows it; `live` adds who is out of service by itself."""
+    rollout = state.rollout
     serving = _in_service(rollout, live)
     rows = _row_name(rollout.instances)
     columns = _column_name(rollout.instances)

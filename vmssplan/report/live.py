@@ -13,7 +13,7 @@ from vmssplan.report.grid import grid_lines, legend_lines
 from vmssplan.report.heatmap import Symbols, heat_map
 from vmssplan.report.pace import remaining
 from vmssplan.report.paint import Tone
-from vmssplan.report.run import headline
+from vmssplan.report.run import headline, held_up_by
 from vmssplan.report.segments import Line, Segment, cropped, length, line, rich_text
 from vmssplan.report.steps import batch_of_step, step_title
 from vmssplan.report.wording import counted, one_line, roughly, span_text
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from vmssplan.engine import RunState
     from vmssplan.model import ScaleSet
-    from vmssplan.rollout import Rollout
 
 LEAST_EVENTS, MOST_EVENTS = 3, 12
 _LEAST_BAR, _MOST_BAR, _BESIDE_BAR = 10, 60, 46
@@ -35,9 +34,8 @@ UNICODE = Symbols.unicode()
 
 
 def live_view(
-    rollout: Rollout,
-    scale_set: ScaleSet | None,
     state: RunState,
+    scale_set: ScaleSet | None,
     now: datetime,
     started_at: datetime,
     width: int,
@@ -46,15 +44,12 @@ def live_view(
     symbols: Symbols = UNICODE,
 ) -> Text:
     """Return the frame for rich. `recent` are event lines, oldest first."""
-    return rich_text(
-        live_lines(rollout, scale_set, state, now, started_at, width, height, recent, symbols)
-    )
+    return rich_text(live_lines(state, scale_set, now, started_at, width, height, recent, symbols))
 
 
 def live_lines(
-    rollout: Rollout,
-    scale_set: ScaleSet | None,
     state: RunState,
+    scale_set: ScaleSet | None,
     now: datetime,
     started_at: datetime,
     width: int,
@@ -63,13 +58,13 @@ def live_lines(
     symbols: Symbols = UNICODE,
 ) -> list[Line]:
     """Return the frame: at most `height` lines of at most `width`."""
-    heat = heat_map(rollout, state, scale_set)
+    heat = heat_map(state, scale_set)
     head = [
-        _title(rollout, state, width),
-        _activity(rollout, state),
+        _title(state, width),
+        _activity(state),
         (),
-        _bar(rollout, state, symbols, width),
-        _figures(rollout, scale_set, state, now, started_at),
+        _bar(state, symbols, width),
+        _figures(state, scale_set, now, started_at),
     ]
     legend = legend_lines(heat, symbols, width)
     events = min(LEAST_EVENTS, len(recent))
@@ -81,13 +76,15 @@ def live_lines(
     return [cropped(one, width) for one in body[:height]]
 
 
-def _title(rollout: Rollout, state: RunState, width: int) -> Line:
+def _title(state: RunState, width: int) -> Line:
     """Name the Run at the left, and count steps and batches at the right."""
+    rollout = state.rollout
     left = line(
         Segment(one_line(state.run or rollout.plan), Tone.HEADING),
         f"  {one_line(str(rollout.target))}",
     )
-    steps = f"step {state.step}/{len(rollout.steps)}"
+    way = "" if state.rollback is None else "way back, "
+    steps = f"{way}step {state.step}/{len(rollout.steps)}"
     batch = batch_of_step(rollout, state.step)
     window = next((s.window for s in rollout.steps if isinstance(s, UpgradeWindow)), None)
     portion = (
@@ -98,24 +95,11 @@ def _title(rollout: Rollout, state: RunState, width: int) -> Line:
     return (*left, Segment(" " * space), Segment(right, Tone.HEADING))
 
 
-def _said_by_people(state: RunState) -> str | None:
-    people = state.people
-    if people.cancel is not None:
-        return "Cancelling: what is in flight is finished first"
-    if people.rollback is not None:
-        return "About to roll back: what is in flight is finished first"
-    if people.held is not None:
-        return f"Paused: {one_line(people.held.reason)}. vmssplan resume {state.run} goes on"
-    if state.step_started_at is not None and people.awaited_step == state.step:
-        return f"Waiting: vmssplan approve {state.run} {state.step}"
-    return None
-
-
-def _activity(rollout: Rollout, state: RunState) -> Line:
+def _activity(state: RunState) -> Line:
     """Say what is going on: how it ended, what holds it up, or the step."""
     if state.outcome is not None:
         return line(headline(state))
-    said = _said_by_people(state)
+    said = held_up_by(state, state.run)
     if said is not None:
         return line(Segment(said, Tone.WARNING))
     if state.deferral is not None:
@@ -124,13 +108,13 @@ def _activity(rollout: Rollout, state: RunState) -> Line:
         return line(Segment(text, Tone.WARNING))
     if state.step == 0:
         return line("Starting")
-    return line(step_title(rollout, rollout.steps[state.step - 1]))
+    return line(step_title(state.rollout, state.rollout.steps[state.step - 1]))
 
 
-def _bar(rollout: Rollout, state: RunState, symbols: Symbols, width: int) -> Line:
+def _bar(state: RunState, symbols: Symbols, width: int) -> Line:
     total = len(state.progress)
     if not total:
-        return line(f"no instance to {rollout.method}")
+        return line(f"no instance to {state.rollout.method}")
     bar = max(_LEAST_BAR, min(_MOST_BAR, width - _BESIDE_BAR))
     counts = state.counts()
     ready, failed = counts[Phase.READY], counts[Phase.FAILED]
@@ -152,29 +136,26 @@ def _bar(rollout: Rollout, state: RunState, symbols: Symbols, width: int) -> Lin
 
 
 def _figures(
-    rollout: Rollout,
-    scale_set: ScaleSet | None,
-    state: RunState,
-    now: datetime,
-    started_at: datetime,
+    state: RunState, scale_set: ScaleSet | None, now: datetime, started_at: datetime
 ) -> Line:
     """Show what serves beside the floor, and the time gone beside the time to go."""
-    bounds = rollout.bounds
-    serving = _in_service(rollout, scale_set, state)
+    bounds = state.rollout.bounds
+    serving = _in_service(state, scale_set)
     tone = Tone.BAD if serving < bounds.floor else Tone.GOOD
     pieces = [
         Segment("in service "),
         Segment(f"{serving} of {bounds.total}", tone),
         Segment(f", floor {bounds.floor}   elapsed {span_text(now - started_at)}"),
     ]
-    left = None if state.outcome else remaining(rollout, state, now, started_at)
+    left = None if state.outcome else remaining(state, now, started_at)
     if left is not None:
         pieces.append(Segment(f", about {roughly(left)} left"))
     return tuple(pieces)
 
 
-def _in_service(rollout: Rollout, scale_set: ScaleSet | None, state: RunState) -> int:
+def _in_service(state: RunState, scale_set: ScaleSet | None) -> int:
     """Count what serves; what is being operated on does not, even if the last look is older."""
+    rollout = state.rollout
     if scale_set is None:
         return rollout.bounds.in_service
     operated = set(state.ids(Phase.OPERATING))

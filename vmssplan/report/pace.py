@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 _NOTHING = timedelta(0)
 
 
-def remaining(
-    rollout: Rollout, state: RunState, now: datetime, started_at: datetime
-) -> timedelta | None:
+def remaining(state: RunState, now: datetime, started_at: datetime) -> timedelta | None:
     """Return about how long it still takes; None before the first instance is upgraded.
 
-    The pace is that of the instances upgraded since `started_at`, up to the last of them and
-    without the pauses between: those are known, and are added as they are.
+    The pace is that of the instances upgraded since `started_at`, or since the Run turned round,
+    up to the last of them and without the pauses between: those are known, and are added as they
+    are.
     """
+    rollout = state.rollout
+    if state.rollback is not None:
+        started_at = max(started_at, state.rollback.at)
     done = sorted(
         (one.upgraded_at, one.step)
         for one in state.progress.values()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import Phase
 from vmssplan.engine.events import RollbackStarted
 from vmssplan.errors import ExitCode
+from vmssplan.report.between import held_text
 from vmssplan.report.happening import azure_text, happening, names_text
 from vmssplan.report.paint import PLAIN, Paint, Tone
 from vmssplan.report.steps import place_text
@@ -61,7 +62,13 @@ ADVICE = {
 APPROVE = Advice(
     "look whether all is well; then approve, and go on:", ("approve {run} {step}", "resume {run}")
 )
+APPROVE_AFTER_ALL = Advice(
+    "when what was found is mended, approve after all, and go on:",
+    ("approve {run} {step}", "resume {run}"),
+)
+ASK_AGAIN = Advice("find out why, and mend it; then this asks again, and goes on:")
 OF_STATE = ("approve", "status")
+TURNING_HELPS = (ExitCode.INSTANCE_FAILED, ExitCode.GATE, ExitCode.PAUSED)
 TURN_ROUND = Advice("or bring back what it has changed:", ("rollback {run}",))
 
 
@@ -82,12 +89,11 @@ def event_lines(events: Iterable[Event], rollout: Rollout) -> list[str]:
             rollout = rollback_of(rollout, event.instance_ids, event.added, event.sick)
         told = happening(event, rollout)
         if told.weight is not Weight.DETAIL:
-            shown.append((f"{event.at:%H:%M:%S}", told))
-    total = len(rollout.steps)
-    column = len(f"step {total}/{total}")
+            shown.append((f"{event.at:%H:%M:%S}", len(rollout.steps), told))
     lines = []
-    for (at, is_instance, batch, text), alike in groupby(shown, key=_sameness):
-        members = [one for _, one in alike]
+    for (at, total, is_instance, batch, text), alike in groupby(shown, key=_sameness):
+        column = len(f"step {total}/{total}")
+        members = [one for _, _, one in alike]
         if is_instance:
             portion = "" if batch is None else f"batch {batch}  "
             names = names_text([one.instance or "" for one in members])
@@ -99,14 +105,16 @@ def event_lines(events: Iterable[Event], rollout: Rollout) -> list[str]:
     return lines
 
 
-def _sameness(told: tuple[str, Happening]) -> tuple[str, bool, int | None, str]:
-    at, one = told
-    return at, one.instance is not None, one.batch, one.text
+def _sameness(shown: tuple[str, int, Happening]) -> tuple[str, int, bool, int | None, str]:
+    at, total, one = shown
+    return at, total, one.instance is not None, one.batch, one.text
 
 
 @dataclass(frozen=True, slots=True)
 class Recap:
     """The instances of a set, counted: ok + skipped + failed + pending is all of them.
+
+    On the way back what is wanted is what ran before, and what was never changed is skipped.
 
     ok        runs what is wanted: current when it was planned, or upgraded and proven healthy
     upgraded  the part of ok that this Run upgraded
@@ -122,9 +130,9 @@ class Recap:
     pending: int
 
     @classmethod
-    def of(cls, rollout: Rollout, state: RunState) -> Recap:
-        """Count the instances of the Rollout as they stand in that state."""
-        counts = state.counts()
+    def of(cls, state: RunState) -> Recap:
+        """Count the instances of the Rollout in force, as they stand in that state."""
+        rollout, counts = state.rollout, state.counts()
         return cls(
             ok=rollout.count(Disposition.CURRENT) + counts[Phase.READY],
             upgraded=counts[Phase.READY],
@@ -139,6 +147,27 @@ class Recap:
             f"ok={self.ok} upgraded={self.upgraded} skipped={self.skipped}"
             f" failed={self.failed} pending={self.pending}"
         )
+
+
+def awaits_approval(state: RunState) -> bool:
+    """Tell whether the step that is open is one that a person has to approve."""
+    is_open = state.step_started_at is not None
+    return is_open and isinstance(state.rollout.steps[state.step - 1], Approval)
+
+
+def held_up_by(state: RunState, run: str) -> str | None:
+    """Say what people have told a Run that goes on, or what it waits for; None for neither."""
+    people = state.people
+    if people.cancel is not None:
+        return "Cancelling: what is in flight is finished first"
+    if people.rollback is not None:
+        return "About to roll back: what is in flight is finished first"
+    if people.held is not None:
+        text = held_text(people.held)
+        return f"{text[0].upper()}{text[1:]}. vmssplan resume {run} goes on"
+    if awaits_approval(state):
+        return f"Waiting: vmssplan approve {run} {state.step}"
+    return None
 
 
 def outcome_text(
@@ -156,8 +185,8 @@ def outcome_text(
     rollout = state.rollout
     parts = [
         [headline(state, paint)],
-        [*_failures(state), *_appeared(state)],
-        [f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"],
+        [*_failures(state), *_appeared(state), *_pinned(state, run, options)],
+        [f"{one_line(rollout.target.name)}  {Recap.of(state)}"],
         list(_next(state, run, options, state_options)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -178,14 +207,20 @@ def headline(state: RunState, paint: Paint = PLAIN) -> str:
 
 
 def _appeared(state: RunState) -> Iterator[str]:
-    """Name what came meanwhile and is left outdated, and what autoscale is left with."""
+    """Name what came meanwhile and is left outdated."""
     outdated = [one.instance.instance_id for one in state.appeared.values() if not one.is_current]
     if outdated and state.rollback is None:
         verb = "was" if len(outdated) == 1 else "were"
-        yield f"{names_text(outdated)} came meanwhile and {verb} outdated: plan again".capitalize()
-    if state.pins is not None and state.outcome is not None:
+        names = names_text(outdated)
+        yield f"{names[0].upper()}{names[1:]} came meanwhile and {verb} outdated: plan again"
+
+
+def _pinned(state: RunState, run: str, options: str) -> Iterator[str]:
+    """Name the autoscale settings that nobody gives back now, and what does."""
+    if state.pins is not None and state.pins.settings:
         names = ", ".join(one_line(one.name) for one in state.pins.settings)
-        yield f"Autoscale {names} is still pinned: vmssplan recover {state.run}"
+        yield f"Autoscale {names} is still pinned. This gives it back:"
+        yield f"  vmssplan recover {run}{options}"
 
 
 def _failures(state: RunState) -> Iterator[str]:
@@ -208,17 +243,22 @@ def _next(state: RunState, run: str, options: str, state_options: str) -> Iterat
     code = state.outcome.exit_code if state.outcome else ExitCode.CANCELLED
     if code is ExitCode.SUCCESS:
         return
-    rollout = state.rollout
-    step = rollout.steps[state.step - 1] if 0 < state.step <= len(rollout.steps) else None
-    if code is ExitCode.PAUSED and isinstance(step, Approval):
-        advice = APPROVE
-    else:
-        advice = ADVICE.get(code, Advice("mend the cause; then this goes on:"))
+    advice = _advice(state, code)
     yield f"What next: {advice.text}"
     yield from _commands(advice, state, run, options, state_options)
-    if code in (ExitCode.INSTANCE_FAILED, ExitCode.GATE) and rollout.rollback is not None:
+    if code in TURNING_HELPS and state.rollout.rollback is not None:
         yield TURN_ROUND.text
         yield from _commands(TURN_ROUND, state, run, options, state_options)
+
+
+def _advice(state: RunState, code: ExitCode) -> Advice:
+    match code:
+        case ExitCode.PAUSED if awaits_approval(state):
+            return APPROVE
+        case ExitCode.GATE if not state.failures:
+            return APPROVE_AFTER_ALL if awaits_approval(state) else ASK_AGAIN
+        case _:
+            return ADVICE.get(code, Advice("mend the cause; then this goes on:"))
 
 
 def _commands(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import Event, Phase, RunState, replay
 from vmssplan.errors import ExitCode
 from vmssplan.report.paint import PLAIN, Paint, Tone
-from vmssplan.report.run import Recap, event_lines, outcome_text
+from vmssplan.report.run import Recap, awaits_approval, event_lines, held_up_by, outcome_text
 from vmssplan.report.steps import step_title
 from vmssplan.report.wording import beginning, columns, one_line, wrapped
 from vmssplan.rollout import Rollout, digest
@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 LAST_EVENTS = 8
-_OUTCOMES = {
-    ExitCode.SUCCESS: "complete",
-    ExitCode.CANCELLED: "cancelled",
-    ExitCode.PAUSED: "waiting for approval",
-    ExitCode.ROLLED_BACK: "rolled back",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +43,31 @@ class RunRecord:
 def state_word(state: RunState, *, is_held: bool) -> str:
     """Return the state of a Run in a word or two; a halted one has its exit code with it."""
     if state.outcome is None:
-        return "running" if is_held else "interrupted"
-    code = state.outcome.exit_code
-    return _OUTCOMES.get(code, f"halted (exit {int(code)})")
+        return _word_of_going(state) if is_held else "interrupted"
+    way = "" if state.rollback is None else "rollback "
+    match state.outcome.exit_code:
+        case ExitCode.SUCCESS:
+            return "complete"
+        case ExitCode.ROLLED_BACK:
+            return "rolled back"
+        case ExitCode.PAUSED:
+            return "waiting for approval" if awaits_approval(state) else f"{way}paused"
+        case ExitCode.CANCELLED:
+            return f"{way}cancelled"
+        case code:
+            return f"{way}halted (exit {int(code)})"
+
+
+def _word_of_going(state: RunState) -> str:
+    people = state.people
+    if people.cancel is not None:
+        return "cancelling"
+    if people.held is not None:
+        return "paused"
+    if awaits_approval(state):
+        return "waiting for approval"
+    is_turning = state.rollback is not None or people.rollback is not None
+    return "rolling back" if is_turning else "running"
 
 
 def status_text(records: Sequence[RunRecord], *, paint: Paint = PLAIN, width: int = 100) -> str:
@@ -84,7 +100,7 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
     rows = {
         "scale set": str(rollout.target),
         "state": state_word(state, is_held=record.is_held),
-        "step": _step_text(rollout, state),
+        "step": _step_text(state),
         "started": started,
     }
     head = [paint(f"Run {one_line(record.run)}", Tone.HEADING)]
@@ -94,18 +110,20 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
     shown = event_lines(record.events, record.rollout)
     last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
     is_over = state.outcome is not None or not record.is_held
-    recap = f"{one_line(rollout.target.name)}  {Recap.of(rollout, state)}"
+    going = f"{one_line(rollout.target.name)}  {Recap.of(state)}"
+    if said := held_up_by(state, record.run):
+        going += f"\n\n{said}"
     parts = [
         "\n".join(head),
         "\n".join([paint("Instances", Tone.HEADING), *_instances(state, width)]),
         "\n".join([paint("Last events", Tone.HEADING), *last]) if last else "",
-        outcome_text(state, record.run, paint=paint).rstrip() if is_over else recap,
+        outcome_text(state, record.run, paint=paint).rstrip() if is_over else going,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _row(record: RunRecord, state: RunState) -> tuple[str, ...]:
-    recap = Recap.of(state.rollout, state)
+    recap = Recap.of(state)
     return (
         one_line(record.run),
         one_line(str(record.rollout.target)),
@@ -133,11 +151,11 @@ def _last_line(record: RunRecord) -> str:
     return " ".join(lines[-1].split()) if lines else ""
 
 
-def _step_text(rollout: Rollout, state: RunState) -> str:
-    if state.step == 0:
-        return f"0/{len(rollout.steps)}"
-    title = step_title(rollout, rollout.steps[state.step - 1])
-    return f"{state.step}/{len(rollout.steps)} {title}"
+def _step_text(state: RunState) -> str:
+    steps = state.rollout.steps
+    title = f" {step_title(state.rollout, steps[state.step - 1])}" if state.step else ""
+    way = "" if state.rollback is None else "way back, "
+    return f"{way}{state.step}/{len(steps)}{title}"
 
 
 def _instances(state: RunState, width: int) -> Iterator[str]:
