@@ -260,6 +260,8 @@ def run_in(
     killer: Killer | None = None,
     inbox: MemoryInbox | None = None,
     probes: ScriptedProbes | None = None,
+    *,
+    waits: bool = False,
 ) -> RunState:
     """Run against a simulated world."""
     killer = killer or Killer()
@@ -268,7 +270,7 @@ def run_in(
     probes = probes or ScriptedProbes()
     probes.killer = killer
     backend = MortalBackend(SimulatedBackend(world), killer)
-    return run(rollout, backend, SimulatedClock(world), journal, inbox, probes)
+    return run(rollout, backend, SimulatedClock(world), journal, inbox, probes, waits=waits)
 
 
 def upgrades(world: World) -> dict[str, int]:

@@ -49,6 +49,7 @@ from vmssplan.rollout import (
     RunHook,
     SetModel,
     UpgradeBatch,
+    digest,
     rollback_of,
 )
 
@@ -261,3 +262,30 @@ def test_an_owned_policy_stays_manual_and_is_said_to() -> None:
     assert made.rollback is not None
     assert made.rollback.model == ModelFields(image=OLD_IMAGE)
     assert "upgradePolicy would stay Manual" in made.rollback.notes
+
+
+def test_the_sick_go_back_first() -> None:
+    """Floor and failure leave no room for a healthy one, while curing a sick one needs none."""
+    live = scale_set(3)
+    made = rollout(live, failure=BACK, hooks=Hooks(before_batch=CommandProbe(("./drain",))))
+    service = FakeService(live, failing={"2": AzureError("OSProvisioningTimedOut", "too late")})
+    ended = run(made, service, service.clock, MemoryJournal())
+
+    assert ended.outcome is not None
+    assert ended.outcome.exit_code is ExitCode.ROLLED_BACK
+    assert service.asked("upgrade") == [("0",), ("1",), ("2",), ("2",), ("0",), ("1",)]
+    assert set(versions(service).values()) == {"1.9.0"}
+
+
+def test_who_asks_to_roll_back_is_not_forgotten_by_a_resume() -> None:
+    """Asked, and killed before the Run turned round: the resume turns it round."""
+    live = scale_set(2)
+    made = rollout(live)
+    service, journal = FakeService(live), MemoryJournal()
+    inbox = MemoryInbox([RollBack("1", "ann", START)])
+    asked = ev.RollbackRequested(service.clock.now(), "1", "ann")
+    journal.events = [ev.RunStarted(service.clock.now(), "web-1", digest(made)), asked]
+    ended = run(made, service, service.clock, journal, inbox)
+
+    assert ended.outcome is not None
+    assert ended.outcome.exit_code is ExitCode.ROLLED_BACK

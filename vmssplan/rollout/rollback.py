@@ -145,8 +145,9 @@ def rollback_of(
         raise ValueError(rollout.no_way_back or "there is no way back")
     touched = frozenset(instance_ids)
     instances = tuple(_planned_back(one, touched) for one in rollout.instances)
-    kept = _kept(_sick_first(back.steps, touched, frozenset(sick), rollout), touched)
-    steps = _without_last_pause(list(_renumbered(kept)))
+    limit = max(1, rollout.bounds.max_unavailable)
+    ordered = _sick_first(back.steps, touched, frozenset(sick), limit)
+    steps = _without_last_pause(list(_renumbered(_kept(ordered, touched))))
     if added:
         steps = _with_added(steps, tuple(one.instance_id for one in added), rollout)
     return replace(
@@ -179,46 +180,47 @@ def _planned_back(one: PlannedInstance, touched: frozenset[str]) -> PlannedInsta
 
 
 def _sick_first(
-    steps: Sequence[Step], touched: frozenset[str], sick: frozenset[str], rollout: Rollout
+    steps: Sequence[Step], touched: frozenset[str], sick: frozenset[str], limit: int
 ) -> list[Step]:
     """Take the sick out of their batches, and into batches of their own before all others."""
-    order = [
+    first = tuple(
         i
         for step in steps
         if isinstance(step, UpgradeBatch | UpgradeWindow)
         for i in step.instance_ids
-        if i in touched
-    ]
-    first = tuple(i for i in order if i in sick)
-    is_window = any(isinstance(step, UpgradeWindow) for step in steps)
-    if not first or is_window or order[: len(first)] == list(first):
-        return [
-            replace(step, instance_ids=(*first, *(i for i in step.instance_ids if i not in sick)))
-            if isinstance(step, UpgradeWindow)
-            else step
-            for step in steps
-        ]
+        if i in sick & touched
+    )
+    rest: list[Step] = []
+    for step in steps:
+        if isinstance(step, UpgradeBatch | RunHook):
+            ids = tuple(i for i in step.instance_ids if i not in sick)
+            rest.append(replace(step, instance_ids=ids))
+        elif isinstance(step, UpgradeWindow):
+            ids = tuple(i for i in step.instance_ids if i not in sick)
+            rest.append(replace(step, instance_ids=(*first, *ids)))
+        else:
+            rest.append(step)
+    at = max(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
+    return [*rest[:at], *_cure(steps, first, limit), *rest[at:]]
+
+
+def _cure(steps: Sequence[Step], ids: tuple[str, ...], limit: int) -> Iterator[Step]:
+    """Yield batches of these alone, with the hooks of all others; none where there is a window."""
+    batches = [step.batch for step in steps if isinstance(step, UpgradeBatch)]
     hooks = {step.time: step for step in steps if isinstance(step, RunHook)}
-    limit = max(1, rollout.bounds.max_unavailable)
-    number = max(step.batch for step in steps if isinstance(step, UpgradeBatch))
-    cure: list[Step] = []
-    for start in range(0, len(first), limit):
-        number, part = number + 1, first[start : start + limit]
+    if not batches:
+        return
+    for start in range(0, len(ids), limit):
+        part, number = ids[start : start + limit], max(batches) + 1 + start
         around = {
             time: replace(hook, batch=number, instance_ids=part) for time, hook in hooks.items()
         }
-        before, after = around.get(HookTime.BEFORE_BATCH), around.get(HookTime.AFTER_BATCH)
-        cure += [before] if before else []
-        cure += [UpgradeBatch(number, part, "out of service"), AwaitHealth(number)]
-        cure += [after] if after else []
-    rest = [
-        replace(step, instance_ids=tuple(i for i in step.instance_ids if i not in sick))
-        if isinstance(step, UpgradeBatch | RunHook)
-        else step
-        for step in steps
-    ]
-    at = max(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
-    return [*rest[:at], *cure, *rest[at:]]
+        if HookTime.BEFORE_BATCH in around:
+            yield around[HookTime.BEFORE_BATCH]
+        yield UpgradeBatch(number, part, "out of service")
+        yield AwaitHealth(number)
+        if HookTime.AFTER_BATCH in around:
+            yield around[HookTime.AFTER_BATCH]
 
 
 def _kept(steps: Sequence[Step], touched: frozenset[str]) -> Iterator[Step]:
