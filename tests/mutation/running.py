@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).parents[2]
-LEAST_CPU_SECONDS = 5.0
+LEAST_CPU_SECONDS = 2.0
 MOST_WAITING_SECONDS = 600
 MOST_MEMORY_BYTES = 3 << 30
 
@@ -113,11 +113,10 @@ class Judge:
     def _fate(self, mutant: Mutant, items: Sequence[pytest.Item]) -> Fate:
         if not items:
             return Fate.UNREACHED
-        seconds = sum(self._seconds[item.nodeid] for item in items)
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
-            self._suffer(mutant, items, LEAST_CPU_SECONDS + 3 * seconds)
+            self._suffer(mutant, items)
         _, status = os.waitpid(child, 0)
         if os.WIFSIGNALED(status):
             return Fate.KILLED
@@ -126,7 +125,7 @@ class Judge:
             raise BrokenError(f"cannot be put in place: {mutant}")
         return Fate.SURVIVED if code == 0 else Fate.KILLED
 
-    def _suffer(self, mutant: Mutant, items: Sequence[pytest.Item], cpu_seconds: float) -> None:
+    def _suffer(self, mutant: Mutant, items: Sequence[pytest.Item]) -> None:
         """Be the mutant, in a process of its own, and never return."""
         code = UNFIT
         try:
@@ -135,10 +134,11 @@ class Judge:
             os.dup2(nowhere, 2)
             put_in_place(mutant)
             code = FAILED
-            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
             signal.alarm(MOST_WAITING_SECONDS)
             resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, MOST_MEMORY_BYTES))
             for item, after in zip(items, [*items[1:], None], strict=True):
+                usual = self._seconds[item.nodeid]
+                signal.setitimer(signal.ITIMER_PROF, LEAST_CPU_SECONDS + 4 * usual)
                 item.ihook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self._failed:
                     break

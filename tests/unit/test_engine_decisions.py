@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.runs import MemoryJournal, run
-from tests.support.service import FakeService, with_instance, with_model
+from tests.support.service import FakeService, with_instance
+from tests.support.states import LIVE, WINDOW, started, upgrading, written
 from tests.support.values import (
     NEW,
     NEW_IMAGE,
@@ -27,12 +27,10 @@ from vmssplan.engine import (
     Look,
     Phase,
     Record,
-    RunState,
     UpgradeInstances,
     Wait,
     decide,
     evolve,
-    replay,
 )
 from vmssplan.engine import events as ev
 from vmssplan.engine.evidence import learn
@@ -41,45 +39,9 @@ from vmssplan.errors import ExitCode
 from vmssplan.model import (
     AzureError,
     HealthState,
-    Method,
     OperationReport,
     OperationStatus,
-    ScaleSet,
 )
-
-if TYPE_CHECKING:
-    from vmssplan.engine import Event
-    from vmssplan.rollout import Rollout
-
-LIVE = scale_set(4)
-WINDOW: dict[str, Any] = {
-    "strategy": strategy("slidingWindow", 2),
-    "availability": at_most(2, operations=2),
-}
-
-
-def written(live: ScaleSet = LIVE) -> ScaleSet:
-    """Return the set with the new model, which no instance runs yet."""
-    return with_model(live, image=NEW_IMAGE)
-
-
-def upgrading(made: Rollout, *more: Event) -> RunState:
-    """Return the state in which the first upgrade step is open, and what happened since."""
-    begun: list[Event] = [
-        ev.RunStarted(START, "web-1", "sha256:0"),
-        ev.StepStarted(START, 1),
-        ev.StepCompleted(START, 1),
-        ev.StepStarted(START, 2),
-    ]
-    return replay(made, [*begun, *more])
-
-
-def started(request: int, *ids: str) -> tuple[Event, Event]:
-    """Return an upgrade intended and accepted at the start."""
-    return (
-        ev.UpgradeIntended(START, request, 2, Method.UPGRADE, ids),
-        ev.OperationAccepted(START, request, f"operation-{request}"),
-    )
 
 
 def test_what_we_work_on_is_out_of_service_whatever_the_list_says() -> None:

@@ -60,4 +60,4 @@ def set_is_busy(state: RunState, live: Live, now: datetime) -> Record:
 def backoff(state: RunState) -> timedelta:
     """Return how long to wait before asking again: 15 s, doubling, at most 2 minutes."""
     count = state.deferral.count if state.deferral else 0
-    return timedelta(seconds=min(120, 15 * 2 ** min(count, 3)))
+    return timedelta(seconds=15 * 2 ** min(count, 3))
