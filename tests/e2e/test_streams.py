@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
-from tests.e2e.program import PLANS, SCENARIOS
+from tests.e2e.program import PLANS, ROOT, SCENARIOS
 from vmss_simulator.arm.settings import Settings
+from vmssplan.report.event_words import TYPES
 
 if TYPE_CHECKING:
     from tests.e2e.program import Program, Result, Simulator
@@ -42,6 +49,34 @@ def test_the_stream_is_what_its_schema_says(program: Program) -> None:
     assert [one["type"] for one in stream[-2:]] == ["run_complete", "outcome"]
     assert stream[-1]["exitCode"] == 0
     assert [one["type"] for one in check(program, again)] == ["version", "outcome"]
+
+
+def test_every_type_is_in_the_documentation() -> None:
+    """docs/events.md names each type of line."""
+    text = (ROOT / "docs" / "events.md").read_text("utf-8")
+
+    assert [one for one in TYPES if f"`{one}`" not in text] == []
+
+
+@pytest.mark.skipif(
+    shutil.which("jq") is None and not os.environ.get("CI"), reason="jq is not installed here"
+)
+def test_the_examples_with_jq_work(program: Program) -> None:
+    """What docs/events.md shows reads a real stream, and finds what it says it finds."""
+    failing = SCENARIOS / "faults" / "allocation-failed.yaml"
+    done = program.run("apply", PLAN, "--simulator", failing, "--auto-approve", "--json")
+    text = (ROOT / "docs" / "events.md").read_text("utf-8")
+    found = []
+    for arguments in re.findall(r"^jq (.*)$", text, re.MULTILINE):
+        command = ["jq", *shlex.split(arguments)]
+        read = subprocess.run(command, input=done.out, capture_output=True, text=True, check=True)
+        found.append(read.stdout)
+
+    assert done.code == 4
+    warnings, failures, outcome = found
+    assert "FAILED" in warnings
+    assert failures.count("\t") >= 2
+    assert json.loads(outcome)["exitCode"] == 4
 
 
 def test_logs_of_a_run_over_https(program: Program, web: Simulator) -> None:
