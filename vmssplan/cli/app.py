@@ -12,6 +12,7 @@ from vmssplan.cli import (
     drifting,
     initialising,
     locking,
+    looking_back,
     planning,
     running,
     simulating,
@@ -55,6 +56,8 @@ app.command("show")(planning.show)
 app.command("apply")(applying.apply)
 app.command("resume")(applying.resume)
 app.command("status")(running.status)
+app.command("explain")(looking_back.explain)
+app.command("replay")(looking_back.replay)
 app.command("approve")(steering.approve)
 app.command("reject")(steering.reject)
 app.command("pause")(steering.pause)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["LoadedPlan", "load_plans"]
+__all__ = ["LoadedPlan", "load_plans", "read_plan"]
 
 
 def load_plans(
@@ -31,3 +31,10 @@ def load_plans(
     from vmssplan.planfile.loading import load  # noqa: PLC0415 (imports yaml and jsonschema)
 
     return load(paths, environment, distinct_targets=distinct_targets)
+
+
+def read_plan(text: str, file: str, environment: Mapping[str, str]) -> LoadedPlan:
+    """Return the one Plan in a text; `file` names it in the problems of DocumentInvalid."""
+    from vmssplan.planfile.loading import read  # noqa: PLC0415 (imports yaml and jsonschema)
+
+    return read(text, file, environment)

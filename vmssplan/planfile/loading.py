@@ -25,6 +25,20 @@ OTHER_KINDS = frozenset({"RolloutTest", "Scenario"})
 """Kinds that are ours and lie beside Plans, but hold no Plan."""
 
 
+def read(text: str, file: str, environment: Mapping[str, str]) -> LoadedPlan:
+    """Return the one Plan in a text; `file` names it in DocumentInvalid."""
+    loading = _Loading(environment)
+    documents, problems = read_documents(text, file)
+    for document in documents:
+        _, found = loading.add_document(document)
+        problems += found
+    if not problems and len(loading.plans) != 1:
+        problems.append(Problem(f"expected one Plan, got {len(loading.plans)}", file=file))
+    if problems:
+        raise DocumentInvalid(problems)
+    return loading.plans[0]
+
+
 def load(
     paths: Sequence[Path], environment: Mapping[str, str], *, distinct_targets: bool
 ) -> tuple[LoadedPlan, ...]:
@@ -91,7 +105,7 @@ class _Loading:
         documents, problems = read_documents(text, str(path))
         relevant = False
         for document in documents:
-            is_plan, found = self._add_document(document)
+            is_plan, found = self.add_document(document)
             relevant = relevant or is_plan
             problems += found
         if alone and not relevant and not problems:
@@ -99,7 +113,7 @@ class _Loading:
         self.problems += sorted(problems, key=lambda each: (each.line or 0, each.column or 0))
         return relevant or bool(problems)
 
-    def _add_document(self, document: Document) -> tuple[bool, list[Problem]]:
+    def add_document(self, document: Document) -> tuple[bool, list[Problem]]:
         """Take in a document; tell whether it is, or may be, a Plan, and what is wrong with it."""
         if document.value is None or _kind_of(document) in OTHER_KINDS:
             return False, []

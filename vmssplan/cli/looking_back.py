@@ -1,0 +1,208 @@
+"""The verbs that look at what was: explain an instance, replay a Run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    CloudOption,
+    Connection,
+    NoColorOption,
+    SharedStateOption,
+    StateOption,
+    open_state,
+)
+from vmssplan.cli.console import Console
+from vmssplan.cli.executing import JsonOption
+from vmssplan.errors import ExitCode, NotFound, UsageInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmssplan.engine import Event, RunState
+    from vmssplan.ports import StateStore
+    from vmssplan.rollout import Rollout
+
+
+def explain(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|ROLLOUT.json", help="A Run, or a saved Rollout.")
+    ],
+    instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="Its instance id.")],
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="As it stood then (2026-11-02T08:15:00Z)."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+) -> int:
+    """Say the one reason why an instance waits, was chosen, failed, or was left alone.
+
+    Example: vmssplan explain web-jammy-1 5
+    """
+    from vmssplan.documents import readable_json
+    from vmssplan.explaining import explain_plan, explain_run, state_at
+    from vmssplan.stores.local import load_rollout
+
+    console = Console()
+    if run.endswith(".json"):
+        if at is not None:
+            raise UsageInvalid("--at goes with a Run: nothing has happened to a Rollout yet")
+        found = explain_plan(load_rollout(Path(run)), instance)
+        moment = None
+    else:
+        store = open_state(Connection(None, None, None, cloud, state_dir, None, state))
+        events = store.events(run)
+        moment = _time(at) if at is not None else None
+        so_far = state_at(store.rollout(run), events, moment)
+        found = explain_run(so_far, instance, moment or events[-1].at)
+    if as_json:
+        document = {"instance": instance, "standing": found.standing, "reason": found.reason}
+        console.out(readable_json(document))
+    else:
+        console.out(f"instance {instance}: {found.standing}: {found.reason}")
+    return ExitCode.SUCCESS
+
+
+def _time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageInvalid(f"{text!r} is no time; expected such as 2026-11-02T08:15:00Z") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def replay(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN|JOURNAL", help="A Run, or the path of its folder.")
+    ],
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Only up to then, such as 2026-11-02T08:15:00Z."),
+    ] = None,
+    heat_map: Annotated[
+        bool, typer.Option("--map", help="Draw the heat map after each step.")
+    ] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="KEY=VALUE",
+            help="Ask what this would have done to the same failure, such as"
+            " strategy.type=perUpdateDomain. May be given several times.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Show a past Run again, line by line as apply printed it. Asks no service.
+
+    Example: vmssplan replay web-jammy-1 --with strategy.type=perUpdateDomain
+    """
+    console = Console(no_color=no_color)
+    store: StateStore
+    if "/" in run or "\\" in run:
+        from vmssplan.stores.local import LocalState
+
+        folder = Path(run).parent if run.endswith(".jsonl") else Path(run)
+        store, run = LocalState(folder.parent.parent), folder.name
+    else:
+        store = open_state(Connection(None, None, None, cloud, state_dir, None, state))
+    rollout, events = store.rollout(run), store.events(run)
+    limit = _time(at) if at is not None else None
+    shown = [event for event in events if limit is None or event.at <= limit]
+    if not shown:
+        raise NotFound(f"nothing had happened in {run} then")
+    if overrides:
+        return _ask_what_if(rollout, shown, overrides, console)
+    _show_again(run, rollout, shown, console, as_json=as_json, heat_map=heat_map)
+    return ExitCode.SUCCESS
+
+
+def _show_again(
+    run: str,
+    rollout: Rollout,
+    events: Sequence[Event],
+    console: Console,
+    *,
+    as_json: bool,
+    heat_map: bool,
+) -> None:
+    from vmssplan.cli.watching import JsonLines, PlainLines
+    from vmssplan.engine import RunState, evolve
+    from vmssplan.engine.events import RunCompleted, RunHalted, StepCompleted
+
+    watcher = JsonLines(run, console) if as_json else PlainLines(rollout, console)
+    state = RunState.begin(rollout)
+    for event in events:
+        state = evolve(state, event)
+        watcher.happened(event, state)
+        if heat_map and isinstance(event, StepCompleted):
+            console.out(_frame(state, event.at, events[0].at, console))
+        if isinstance(event, RunHalted | RunCompleted):
+            _show_outcome(run, state, event.at, console, as_json=as_json)
+
+
+def _show_outcome(
+    run: str, state: RunState, at: datetime, console: Console, *, as_json: bool
+) -> None:
+    from vmssplan.documents import canonical_json
+    from vmssplan.report.as_json import outcome_line_json
+    from vmssplan.report.run import outcome_text
+
+    if as_json:
+        console.out(canonical_json(outcome_line_json(state, run, at)))
+    else:
+        console.out(f"\n{outcome_text(state, run, paint=console.paint())}")
+
+
+def _frame(state: RunState, now: datetime, started_at: datetime, console: Console) -> str:
+    from vmssplan.report.live import live_view
+
+    return live_view(state, None, now, started_at, console.width, 24).plain.rstrip() + "\n"
+
+
+def _ask_what_if(
+    rollout: Rollout, events: Sequence[Event], overrides: Sequence[str], console: Console
+) -> int:
+    """Rehearse the same failure under another Plan, and say what comes out beside what did."""
+    import asyncio
+    import json
+
+    from vmssplan.backends.twin import make_twin, twin_scenario
+    from vmssplan.engine import replay as replayed
+    from vmssplan.forecast.trial import AllIsWell, YesMan
+    from vmssplan.planfile import read_plan
+    from vmssplan.rehearsal import rehearse
+    from vmssplan.report.snapshot import snapshot_document
+    from vmssplan.report.what_if import what_if_text
+    from vmssplan.rollout import compute_rollout
+    from vmssplan.what_if import (
+        plan_document,
+        read_override,
+        same_failures,
+        set_as_planned,
+        with_faults,
+    )
+
+    document = plan_document(rollout, [read_override(text) for text in overrides])
+    plan = read_plan(json.dumps(document), "the Plan that is asked about", {}).plan
+    live = set_as_planned(rollout)
+    other = compute_rollout(plan, live, plan.model)
+    scenario = with_faults(snapshot_document(live, (), events[0].at), same_failures(events))
+    twin = make_twin(twin_scenario(scenario), 1)
+    went = asyncio.run(rehearse(other, twin.backend, twin.clock, AllIsWell(), YesMan(other)))
+    console.out(what_if_text(replayed(rollout, events), events, went, " ".join(overrides)))
+    return ExitCode.SUCCESS
