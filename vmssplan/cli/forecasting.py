@@ -145,12 +145,9 @@ def stage_of(
     latencies: Mapping[str, Any] | None = None,
 ) -> Stage:
     """Return what to rehearse: the live set in a world whose latencies are these."""
-    from vmssplan.model import image_version
     from vmssplan.report.snapshot import snapshot_document
 
-    wanted = rollout.model.image
-    new = image_version(wanted) if wanted is not None else None
-    document = snapshot_document(live, [*versions, *([new] if new else [])], now)
+    document = snapshot_document(live, versions, now, rollout.model.image)
     if latencies:
         document["latencies"] = dict(latencies)
     return _stage(rollout, document)

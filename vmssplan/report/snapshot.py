@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from vmssplan.model import PlatformActions
+    from vmssplan.model import ImageReference, PlatformActions
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../../schemas/scenario.v1.schema.json\n"
 POWER_STATES = frozenset(
@@ -41,26 +41,34 @@ def snapshot_text(live: ScaleSet, image_versions: Sequence[str], taken_at: datet
 
 
 def snapshot_document(
-    live: ScaleSet, image_versions: Sequence[str], taken_at: datetime
+    live: ScaleSet,
+    image_versions: Sequence[str],
+    taken_at: datetime,
+    wanted: ImageReference | None = None,
 ) -> dict[str, Any]:
-    """Return the scenario document (`schemas/scenario.v1.schema.json`)."""
+    """Return the scenario document (`schemas/scenario.v1.schema.json`).
+
+    `wanted` is an image that is to be had there too, which nothing runs yet.
+    """
     document: dict[str, Any] = {
         "apiVersion": "vmss-simulator/v1",
         "kind": "Scenario",
         "name": live.id.name,
         "start": taken_at.isoformat(),
-        "images": _images(live, image_versions),
+        "images": _images(live, image_versions, wanted),
         "scaleSets": [_scale_set(live)],
     }
     return {key: value for key, value in document.items() if value}
 
 
-def _images(live: ScaleSet, image_versions: Sequence[str]) -> dict[str, Any]:
-    """Return a catalogue that knows every image and version the set or its instances name."""
+def _images(
+    live: ScaleSet, image_versions: Sequence[str], wanted: ImageReference | None
+) -> dict[str, Any]:
+    """Return a catalogue that knows every image and version named, wanted or run."""
     platform: dict[tuple[str, str, str], set[str]] = {}
     galleries: dict[str, set[str]] = {}
     managed: set[str] = set()
-    for image in (live.model.image, *(one.image for one in live.instances)):
+    for image in (live.model.image, wanted, *(one.image for one in live.instances)):
         match image:
             case PlatformImage(publisher, offer, sku, version):
                 platform.setdefault((publisher, offer, sku), set()).add(version)
