@@ -96,14 +96,20 @@ def statement_mutants(
 def match_mutants(node: ast.Match) -> Iterator[tuple[str, ast.Match]]:
     """Yield the match with a case less, or with one that asks for less; and what that is."""
     for number, case in enumerate(node.cases):
-        text = f"case {ast.unparse(case.pattern)}"
+        text = _case_text(case)
         for other in _case_mutants(case):
-            guard = f" if {ast.unparse(other.guard)}" if other.guard else ""
-            change = f"{text} -> case {ast.unparse(other.pattern)}{guard}"
-            yield change, _with(node, cases=_put(node.cases, number, other))
+            yield (
+                f"{text} -> {_case_text(other)}",
+                _with(node, cases=_put(node.cases, number, other)),
+            )
         if len(node.cases) > 1:
             rest = [*node.cases[:number], *node.cases[number + 1 :]]
             yield f"{text} -> left out", _with(node, cases=rest)
+
+
+def _case_text(case: ast.match_case) -> str:
+    guard = f" if {ast.unparse(case.guard)}" if case.guard else ""
+    return f"case {ast.unparse(case.pattern)}{guard}"
 
 
 def is_text(node: ast.AST | None) -> bool:
