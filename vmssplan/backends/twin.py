@@ -50,12 +50,18 @@ def make_twin(scenario: Scenario, seed: int) -> SimulatedTwin:
     return SimulatedTwin(SimulatedBackend(world), SimulatedClock(world))
 
 
-def with_bad_image(document: Mapping[str, Any], version: str | None) -> dict[str, Any]:
+def with_bad_image(
+    document: Mapping[str, Any], version: str | None, *, has_application_health: bool
+) -> dict[str, Any]:
     """Return the scenario where nothing that boots from that version is ever well.
 
     None means an image without versions, or another change: then nothing upgraded is ever well.
     """
-    effect = {"neverHealthy": {}} if version is None else {"badImage": {"version": version}}
+    effect: dict[str, Any]
+    if version is not None:
+        effect = {"badImage": {"version": version}}
+    else:
+        effect = {"neverHealthy" if has_application_health else "osProvisioningTimeout": {}}
     fault = {
         "name": "the new image is bad",
         "match": {"operations": ["upgrade", "reimage"]},

@@ -170,11 +170,13 @@ def forecast(stage: Stage, seeds: int, console: Console) -> Forecast:
 def bad_image_forecast(stage: Stage, console: Console) -> Forecast:
     """Rehearse with an image that never becomes healthy."""
     from vmssplan.backends.twin import with_bad_image
-    from vmssplan.model import image_version
+    from vmssplan.model import HealthSource, image_version
 
     image = stage.rollout.model.image
     version = image_version(image) if image is not None else None
-    bad = _stage(stage.rollout, with_bad_image(stage.document, version))
+    told = stage.rollout.health.source is not HealthSource.INSTANCE_VIEW
+    document = with_bad_image(stage.document, version, has_application_health=told)
+    bad = _stage(stage.rollout, document)
     return forecast(bad, BAD_IMAGE_SEEDS, console)
 
 

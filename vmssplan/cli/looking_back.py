@@ -201,7 +201,8 @@ def _ask_what_if(
     plan = read_plan(json.dumps(document), "the Plan that is asked about", {}).plan
     live = set_as_planned(rollout)
     other = compute_rollout(plan, live, plan.model)
-    scenario = with_faults(snapshot_document(live, (), events[0].at, plan.model.image), same_failures(events))
+    document = snapshot_document(live, (), events[0].at, plan.model.image)
+    scenario = with_faults(document, same_failures(events))
     twin = make_twin(twin_scenario(scenario), 1)
     went = asyncio.run(rehearse(other, twin.backend, twin.clock, AllIsWell(), YesMan(other)))
     console.out(what_if_text(replayed(rollout, events), events, went, " ".join(overrides)))
