@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.support.golden import Golden
 
 EXAMPLES = {
+    "autoscale-pin": "autoscale",
     "canary-ramp": "web-12",
     "custom-image-uri": "custom-uri",
     "explicit-list": "web-12",
@@ -32,11 +34,13 @@ EXAMPLES = {
 }
 WITH_GATES = "gates-and-hooks"
 """It asks an application and runs programs, so it needs these, and a person."""
+TURNING_BACK = "rollback"
+"""It is for an image that turns out bad, so it does not end with what was wanted."""
 
 
 def test_every_example_is_tested() -> None:
     """A Plan in plans/ without a row here would be a promise nobody keeps."""
-    assert {path.stem for path in PLANS.glob("*.yaml")} == {*EXAMPLES, WITH_GATES}
+    assert {path.stem for path in PLANS.glob("*.yaml")} == {*EXAMPLES, WITH_GATES, TURNING_BACK}
 
 
 @pytest.mark.parametrize(("plan", "scenario"), EXAMPLES.items(), ids=EXAMPLES)
@@ -53,6 +57,24 @@ def test_an_example_prints_its_rollout_and_can_be_applied(
 
     assert (planned.code, applied.code, again.code) == (2, 0, 0), applied.text
     golden.check(f"example-{plan}", planned.out.partition("\nTo apply:")[0])
+
+
+def test_the_example_of_a_rollback_goes_back_by_itself(program: Program, golden: Golden) -> None:
+    """The bad image stops it in its first batch; what was touched runs what it ran before."""
+    service = ("--simulator", SCENARIOS / "bad-image.yaml")
+    path = PLANS / f"{TURNING_BACK}.yaml"
+
+    planned = program.run("plan", path, *service)
+    applied = program.run("apply", path, *service, "--auto-approve")
+    again = program.run("plan", path, *service, "--json")
+
+    assert (planned.code, applied.code, again.code) == (0, 12, 0), applied.text
+    golden.check(f"example-{TURNING_BACK}", planned.out.partition("\nTo apply:")[0])
+    assert "Rollback complete: instance 5: HealthDeadlineExceeded" in applied.out
+    assert "ok=2 upgraded=2 skipped=8 failed=0 pending=0" in applied.out
+    rollout = json.loads(again.out)["rollout"]
+    assert {one["version"] for one in rollout["instances"]} == {"22.04.202609010"}
+    assert rollout["fingerprint"]["model"]["image"]["version"] == "22.04.202609010"
 
 
 SCRIPT = """\
