@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.metrics import MeterProvider
@@ -18,12 +19,15 @@ from opentelemetry.trace import StatusCode
 
 from tests.support.runs import Killed, Killer, MemoryJournal, MortalBackend, compute, executor
 from tests.support.strategies import world_plans, worlds
-from tests.support.values import plan, strategy
+from tests.support.values import START, plan, strategy
+from tests.unit.test_event_schema import ROLLOUT, instances_of
 from tests.worlds import make_world
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
-from vmssplan.engine import Event, replay
+from vmssplan.cli.run_log import RunLog
+from vmssplan.engine import Event, RunState, evolve, replay
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode, Refused
+from vmssplan.model import Failure, OnFailure
 from vmssplan.rollout import Rollout, digest
 from vmssplan.telemetry import Numbers, RunIds, RunTelemetry
 
@@ -240,6 +244,50 @@ def test_what_a_step_tells() -> None:
     assert root["vmssplan.scale_set.id"] == rollout.target.resource_id
     assert root["vmssplan.strategy"] == "fixedBatch"
     assert root["vmssplan.digest"] == digest(rollout)
+
+
+def test_the_way_back_is_told_too() -> None:
+    """A Run that turns round is one trace: the failed step, then the steps of the way back."""
+    fault = {
+        "name": "sick",
+        "match": {"instanceIds": ["1"]},
+        "effect": {"neverHealthy": {}},
+        "when": {"times": 1},
+    }
+    world = make_world(capacity=3, faults=[fault])
+    rollout = compute(world, plan(failure=Failure(on_failure=OnFailure.ROLLBACK)))
+    journal, collected = MemoryJournal(), Collected(rollout)
+    carried_out(world, rollout, journal, collected, Killer())
+
+    [root] = collected.roots
+    ways = [told(span)["vmssplan.way_back"] for span in collected.steps]
+    turned = ways.index(True)
+    failed = [span.status.status_code is StatusCode.ERROR for span in collected.steps]
+    assert told(root)["vmssplan.outcome.exit_code"] == int(ExitCode.ROLLED_BACK)
+    assert ways == sorted(ways)
+    assert failed == [number == turned - 1 for number in range(len(failed))]
+    assert told(collected.steps[turned])["vmssplan.step"] == 1
+    assert "RollbackStarted" in [mark.name for mark in root.events]
+
+
+@pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
+def test_every_event_can_be_told(kind: type) -> None:
+    """Whatever an Event holds, whoever looks on beside the screen takes it."""
+    rollout = ROLLOUT
+    state = evolve(RunState.begin(rollout), ev.RunStarted(START, RUN, digest(rollout)))
+    state = evolve(state, ev.StepStarted(START, 2))
+
+    @settings(max_examples=15)
+    @given(instances_of(kind))
+    def is_taken(event: Event) -> None:
+        log, telemetry = RunLog(RUN, rollout), Collected(rollout).watcher()
+        for watcher in (log, telemetry):
+            watcher.happened(ev.RunStarted(START, RUN, digest(rollout)), state)
+            watcher.happened(ev.StepStarted(START, 2), state)
+            watcher.happened(event, state)
+        telemetry.close()
+
+    is_taken()
 
 
 def test_the_trace_is_the_runs() -> None:
