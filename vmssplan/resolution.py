@@ -1,4 +1,7 @@
-"""`latest` -> the exact version it means today, so that what was reviewed is what is applied."""
+"""Plan and service -> Rollout: what is live, what `latest` means today, what is to be had.
+
+The exact version is pinned here, so that what was reviewed is what is applied.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmssplan.errors import NotFound
+from vmssplan.lint import lint_target
 from vmssplan.model import (
+    Autoscale,
     ModelFields,
     PlatformImage,
     ScaleSet,
@@ -15,13 +20,32 @@ from vmssplan.model import (
     pinned,
     same_image,
 )
-from vmssplan.rollout import previous_model
+from vmssplan.rollout import compute_rollout, previous_model, to_upgrade
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from vmssplan.model import ImageReference, Instance
+    from vmssplan.lint import Finding
+    from vmssplan.model import ImageReference, Instance, Plan
     from vmssplan.ports import Backend
+    from vmssplan.rollout import Rollout
+
+
+async def compute(
+    plan: Plan, backend: Backend, report: Callable[[Sequence[Finding]], None]
+) -> tuple[Rollout, ScaleSet]:
+    """Observe, lint, pin `latest`, and compute; return the live set beside the Rollout.
+
+    `report` is told what the lint found about the set, and raises where that refuses the Plan.
+    Raises what the backend and `compute_rollout` raise.
+    """
+    live, _ = await backend.observe(plan.target)
+    report(lint_target(plan, live))
+    wanted = await resolve(plan.model, live, backend)
+    is_blind = plan.autoscale is Autoscale.IGNORE
+    settings = () if is_blind else await backend.autoscale_settings(plan.target)
+    missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
+    return compute_rollout(plan, live, wanted, settings, missing), live
 
 
 async def resolve(fields: ModelFields, live: ScaleSet, backend: Backend) -> ModelFields:

@@ -6,6 +6,7 @@ scenario in which the same instances fail the same way, whoever upgrades them.
 
 from __future__ import annotations
 
+import copy
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -63,14 +64,7 @@ def plan_document(rollout: Rollout, overrides: Iterable[Override] = ()) -> dict[
     A Rollout has integers where the Plan may have had percentages: it is those that are kept.
     Another type of strategy starts without the batch sizes of the first.
     """
-    document = _document(rollout)
-    for override in overrides:
-        home = document
-        for key in override.path[:-1]:
-            home = home.setdefault(key, {})
-            if not isinstance(home, dict):
-                raise UsageInvalid(f"{'.'.join(override.path)} is no key of a Plan")
-        home[override.path[-1]] = override.value
+    document = overridden(_document(rollout), overrides)
     strategy = document["strategy"]
     if strategy["type"] not in (StrategyType.FIXED_BATCH, StrategyType.SLIDING_WINDOW):
         strategy.pop("batchSize", None)
@@ -79,6 +73,19 @@ def plan_document(rollout: Rollout, overrides: Iterable[Override] = ()) -> dict[
     ):
         strategy["batchSize"] = max(strategy["batchSize"])
     return document
+
+
+def overridden(document: Mapping[str, Any], overrides: Iterable[Override]) -> dict[str, Any]:
+    """Return the document of a Plan with these values in place of its own."""
+    changed: dict[str, Any] = copy.deepcopy(dict(document))
+    for override in overrides:
+        home = changed
+        for key in override.path[:-1]:
+            home = home.setdefault(key, {})
+            if not isinstance(home, dict):
+                raise UsageInvalid(f"{'.'.join(override.path)} is no key of a Plan")
+        home[override.path[-1]] = override.value
+    return changed
 
 
 def _document(rollout: Rollout) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from vmssplan.cli import (
     running,
     simulating,
     steering,
+    testing,
 )
 from vmssplan.cli.logs import logged
 
@@ -66,6 +67,7 @@ app.command("rollback")(steering.rollback)
 app.command("recover")(steering.recover)
 app.command("unlock")(locking.unlock)
 app.command("drift")(drifting.drift)
+app.command("test")(testing.run_tests)
 app.command("snapshot")(planning.snapshot)
 app.command("schema")(planning.schema)
 app.add_typer(simulating.app, name="simulator")

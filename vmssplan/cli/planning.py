@@ -230,23 +230,15 @@ async def compute(loaded: LoadedPlan, session: Session, console: Console) -> Rol
 
 async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> Planned:
     """Observe, lint, pin `latest`, and compute; raises Refused when a lint finds an error."""
-    from vmssplan.lint import lint_target
-    from vmssplan.model import Autoscale
     from vmssplan.probes import RealProbes
-    from vmssplan.resolution import missing_image, resolve
-    from vmssplan.rollout import compute_rollout, to_upgrade
+    from vmssplan.resolution import compute as compute_live
 
-    plan = loaded.plan
-    backend = session.probing(RealProbes(os.environ, console.say), plan.health)
-    live, _ = await backend.observe(plan.target)
-    findings = (*_plan_findings(loaded), *lint_target(plan, live))
-    if not _report_findings(loaded, findings, console):
-        raise Refused(f"the Plan {plan.name} cannot be carried out as it is")
-    wanted = await resolve(plan.model, live, backend)
-    is_blind = plan.autoscale is Autoscale.IGNORE
-    settings = () if is_blind else await backend.autoscale_settings(plan.target)
-    missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
-    rollout = compute_rollout(plan, live, wanted, settings, missing)
+    def report(findings: Sequence[Finding]) -> None:
+        if not _report_findings(loaded, (*_plan_findings(loaded), *findings), console):
+            raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
+
+    backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
+    rollout, live = await compute_live(loaded.plan, backend, report)
     return Planned(rollout, live, session.clock.now())
 
 
