@@ -47,8 +47,10 @@ def test_every_command_is_in_the_readme_and_has_an_example(program: Program) -> 
     assert {"plan", "apply", "resume", "status", "simulator"} <= set(listed)
     for verb in listed:
         assert f"`{verb}" in README, verb
+        help_text = program.run(verb, "--help")
+        assert help_text.code == 0, help_text.text
         if verb != "simulator":
-            assert "Example: vmssplan" in program.run(verb, "--help").out, verb
+            assert "Example: vmssplan" in help_text.out, verb
 
 
 def test_the_scenario_in_the_documentation_is_one(program: Program) -> None:

@@ -97,7 +97,8 @@ SharedStateOption = Annotated[
         "--state",
         metavar="PLACE",
         envvar="VMSSPLAN_STATE",
-        help="Where Runs and locks are kept: azblob://ACCOUNT/CONTAINER[/PREFIX], or a folder.",
+        help="Where Runs and locks are kept: azblob://ACCOUNT/CONTAINER, perhaps with a /PREFIX,"
+        " or a folder.",
         rich_help_panel=SERVICE,
     ),
 ]
