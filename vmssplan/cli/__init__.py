@@ -16,6 +16,7 @@ from typer.exceptions import Abort, TyperException
 from vmssplan.cli.app import app
 from vmssplan.cli.console import Console
 from vmssplan.cli.logs import configure_from_environment
+from vmssplan.cli.spelling import doubled
 from vmssplan.errors import DocumentInvalid, ExitCode, VmssplanError
 from vmssplan.redaction import redacted
 
@@ -36,7 +37,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run the program and return its exit code; every error ends as a message, not a traceback."""
     configure_from_environment()
     console = Console()
-    given = None if arguments is None else list(arguments)
+    given = doubled(sys.argv[1:] if arguments is None else arguments)
     try:
         code = app(args=given, prog_name="vmssplan", standalone_mode=False)
     except TyperException as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vmssplan.cli.connection import Connection
     from vmssplan.cli.console import Console
     from vmssplan.forecast import Forecast, Trial
+    from vmssplan.lint import Finding
     from vmssplan.model import ScaleSet
     from vmssplan.report.forecast import Foreseen
     from vmssplan.rollout import Rollout
@@ -70,11 +71,12 @@ LatenciesOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A Rollout, and the live set it was computed for, as it was then."""
+    """A Rollout, the live set it was computed for, as it was then, and what the lint found."""
 
     rollout: Rollout
     live: ScaleSet
     at: datetime
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,27 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class LintFormat(StrEnum):
+    """How the lint's findings are printed."""
+
+    TEXT = "text"
+    SARIF = "sarif"
+    GITHUB = "github"
 
 
 def validate(
     paths: PathsArgument,
     *,
+    output_format: Annotated[
+        LintFormat,
+        typer.Option(
+            "--format",
+            help="How to print: text, sarif for code scanning, github for annotations.",
+        ),
+    ] = LintFormat.TEXT,
     no_color: NoColorOption = False,
 ) -> int:
     """Check Plan files without asking any service.
@@ -68,11 +84,30 @@ def validate(
 
     console = Console(no_color=no_color)
     loaded = load_plans(paths, os.environ, distinct_targets=False)
+    if output_format is not LintFormat.TEXT:
+        return _print_findings(loaded, output_format, console)
     failed = sum(not _report_findings(one, _plan_findings(one), console) for one in loaded)
     if failed:
         return ExitCode.REFUSED
     console.out(f"{len(loaded)} {'Plan is' if len(loaded) == 1 else 'Plans are'} valid.")
     return ExitCode.SUCCESS
+
+
+def _print_findings(
+    loaded: Sequence[LoadedPlan], output_format: LintFormat, console: Console
+) -> int:
+    """Print what the lint found for a machine; its exit code is that of the text."""
+    from vmssplan.documents import readable_json
+    from vmssplan.lint import Severity
+    from vmssplan.report.findings import github_annotations, sarif
+
+    found = [(one, _plan_findings(one)) for one in loaded]
+    if output_format is LintFormat.SARIF:
+        console.out(readable_json(sarif(found)).rstrip())
+    else:
+        console.out(github_annotations(found).rstrip())
+    is_bad = any(one.severity is Severity.ERROR for _, findings in found for one in findings)
+    return ExitCode.REFUSED if is_bad else ExitCode.SUCCESS
 
 
 def plan(
@@ -120,7 +155,10 @@ def plan(
         seeds = 0 if no_forecast else forecast_seeds
         known = latencies_of(connection, latencies)
         foreseen = [foresee(one, seeds, known, console) for one in planned]
-        _print_text(rollouts, foreseen, console)
+        if output_format is Format.MARKDOWN:
+            _print_comment(planned, foreseen, out, console)
+        else:
+            _print_text(rollouts, foreseen, console)
     if out is not None:
         from vmssplan.stores.local import save_rollout
 
@@ -233,13 +271,16 @@ async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> P
     from vmssplan.probes import RealProbes
     from vmssplan.resolution import compute as compute_live
 
+    found: list[Finding] = []
+
     def report(findings: Sequence[Finding]) -> None:
-        if not _report_findings(loaded, (*_plan_findings(loaded), *findings), console):
+        found.extend((*_plan_findings(loaded), *findings))
+        if not _report_findings(loaded, found, console):
             raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
 
     backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
     rollout, live = await compute_live(loaded.plan, backend, report)
-    return Planned(rollout, live, session.clock.now())
+    return Planned(rollout, live, session.clock.now(), tuple(found))
 
 
 async def _plan_all(
@@ -280,6 +321,20 @@ def _print_text(
     paint, width = console.paint(), console.width
     for rollout, each in zip(rollouts, foreseen, strict=True):
         console.out(rollout_text(rollout, paint=paint, width=width, foreseen=each))
+
+
+def _print_comment(
+    planned: Sequence[Planned],
+    foreseen: Sequence[Foreseen | None],
+    out: Path | None,
+    console: Console,
+) -> None:
+    from vmssplan.report.markdown import Reviewed, plan_comment
+
+    pairs = zip(planned, foreseen, strict=True)
+    sets = [Reviewed(one.rollout, one.findings, each) for one, each in pairs]
+    command = f"vmssplan apply {out}" if out is not None else ""
+    console.out(plan_comment(sets, command))
 
 
 def _print_json(rollouts: Sequence[Rollout], console: Console) -> None:

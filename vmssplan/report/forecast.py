@@ -44,8 +44,8 @@ def predicted_line(rollout: Rollout, foreseen: Foreseen | None) -> str:
     return f"Predicted: {', '.join(parts)}."
 
 
-def foreseen_lines(rollout: Rollout, foreseen: Foreseen, paint: Paint, width: int) -> list[str]:
-    """Return the section: what limits the duration, calls, and what a bad image would hit."""
+def foreseen_rows(rollout: Rollout, foreseen: Foreseen) -> dict[str, str]:
+    """Return what limits the duration, calls, and what a bad image would hit."""
     forecast, bad_image = foreseen.forecast, foreseen.bad_image
     rows = {
         "rehearsed": f"{forecast.seeds} times on a twin of the live set, with {foreseen.basis}",
@@ -57,8 +57,13 @@ def foreseen_lines(rollout: Rollout, foreseen: Foreseen, paint: Paint, width: in
         rows["outcome"] = _outcomes(forecast)
     if bad_image is not None:
         rows["bad image"] = _bad_image(bad_image)
+    return rows
+
+
+def foreseen_lines(rollout: Rollout, foreseen: Foreseen, paint: Paint, width: int) -> list[str]:
+    """Return the section of a Rollout's text."""
     lines = [paint("Forecast", Tone.HEADING)]
-    for name, value in rows.items():
+    for name, value in foreseen_rows(rollout, foreseen).items():
         lines += wrapped(value, width, f"  {name:<10}  ", " " * 14)
     return lines
 

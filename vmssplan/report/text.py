@@ -120,12 +120,13 @@ def _legend(rollout: Rollout, paint: Paint) -> list[str]:
     ]
 
 
-def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
+def target_rows(rollout: Rollout) -> dict[str, str]:
+    """Return what is rolled out where, under which rules, as names and values."""
     bounds, failure, target = rollout.bounds, rollout.failure, rollout.target
     limit = failure.max_failed_instances
     tolerated = f"more than {counted(limit, 'instance')}" if limit else "an instance"
     answer = "freeze" if failure.on_failure is OnFailure.FREEZE else "roll back"
-    rows = {
+    return {
         "scale set": f"{target.name} in {target.resource_group}, {rollout.location}",
         "subscription": target.subscription_id,
         "instances": f"{bounds.total}, {bounds.in_service} in service now",
@@ -141,8 +142,11 @@ def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
         "scaling": "instances that come meanwhile "
         + ("stop the rollout" if rollout.on_scale is OnScale.REFUSE else "are absorbed"),
     }
+
+
+def _target(rollout: Rollout, paint: Paint, width: int) -> list[str]:
     lines = [paint(f"Rollout {one_line(rollout.plan)}", Tone.HEADING)]
-    for name, value in rows.items():
+    for name, value in target_rows(rollout).items():
         lines += wrapped(value, width, f"  {name:<12}  ", " " * 16)
     return lines
 
