@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +26,9 @@ from vmssplan.cli.connection import (
 )
 from vmssplan.cli.console import Console
 from vmssplan.cli.executing import (
+    InputOption,
     JsonOption,
+    LockTimeoutOption,
     OtelOption,
     Stage,
     WaitOption,
@@ -38,6 +42,7 @@ from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
 if TYPE_CHECKING:
     from vmssplan.cli.connection import Session
+    from vmssplan.engine import RunState
     from vmssplan.ports import StateStore
     from vmssplan.rollout import Rollout
 
@@ -50,7 +55,18 @@ def apply(
     auto_approve: Annotated[
         bool, typer.Option("--auto-approve", help="Do not ask before the start.")
     ] = False,
+    require_digest: Annotated[
+        str | None,
+        typer.Option(
+            "--require-digest",
+            metavar="SHA256",
+            help="Refuse any other Rollout than the one with this digest, whole or its first"
+            " 12 digits.",
+        ),
+    ] = None,
     wait: WaitOption = False,
+    input_: InputOption = "true",
+    lock_timeout: LockTimeoutOption = None,
     as_json: JsonOption = False,
     otel: OtelOption = None,
     simulator: SimulatorOption = None,
@@ -71,13 +87,17 @@ def apply(
     """
     console = Console(no_color=no_color)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
-    if not auto_approve and (as_json or not console.is_terminal):
+    if not may_ask(console, input_, as_json=as_json) and not auto_approve:
         raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
-    return asyncio.run(
-        _apply(
-            path, connection, console, ask=not auto_approve, wait=wait, as_json=as_json, otel=otel
-        )
+    manner = Manner(
+        ask=not auto_approve,
+        wait=wait,
+        as_json=as_json,
+        otel=otel,
+        patience=lock_patience(lock_timeout),
+        digest=require_digest,
     )
+    return asyncio.run(_apply(path, connection, console, manner))
 
 
 def resume(
@@ -87,6 +107,7 @@ def resume(
     ] = None,
     *,
     wait: WaitOption = False,
+    lock_timeout: LockTimeoutOption = None,
     as_json: JsonOption = False,
     otel: OtelOption = None,
     simulator: SimulatorOption = None,
@@ -106,53 +127,54 @@ def resume(
     """
     console = Console(no_color=no_color)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
-    return asyncio.run(_resume(run, connection, console, wait=wait, as_json=as_json, otel=otel))
+    patience = lock_patience(lock_timeout)
+    manner = Manner(wait=wait, as_json=as_json, otel=otel, patience=patience)
+    return asyncio.run(_resume(run, connection, console, manner))
 
 
-async def _apply(
-    path: Path,
-    connection: Connection,
-    console: Console,
-    *,
-    ask: bool,
-    wait: bool,
-    as_json: bool,
-    otel: bool | None,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a Rollout is to be carried out, as it was typed."""
+
+    ask: bool = False
+    wait: bool = False
+    as_json: bool = False
+    otel: bool | None = None
+    patience: timedelta = timedelta(0)
+    digest: str | None = None
+
+
+async def _apply(path: Path, connection: Connection, console: Console, manner: Manner) -> int:
     from vmssplan.engine import RunState
     from vmssplan.engine.events import RunStarted
     from vmssplan.rollout import digest
 
     store = open_state(connection)
     async with open_session(connection, console) as session:
-        stage = Stage(session, store, connection, console, as_json, otel)
-        rollout = await _rollout(path, session, console, ask=ask, as_json=as_json)
+        stage = Stage(session, store, connection, console, manner.as_json, manner.otel)
+        rollout = await _rollout(path, session, console, manner)
+        _check_digest(rollout, manner.digest)
         if not rollout.has_changes:
             say_nothing_to_do(rollout, stage)
             return ExitCode.SUCCESS
         await _check_live(rollout, session, is_resuming=False)
         _check_unfinished(rollout, store, connection)
-        if ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
+        if manner.ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
             console.say("Nothing was changed.")
             return ExitCode.CANCELLED
-        with store.hold(rollout.target, holder(session, "")) as held_for:
+        mine = holder(session, "")
+        with holding(store, rollout.target, mine, manner.patience) as held_for:
             await restore_left_pins(rollout, stage)
             # Asked again under the lock: a Run that held it may have changed the set.
             await _check_live(rollout, session, is_resuming=False)
             run = store.create_run(rollout)
             held_for(run)
-            opening = RunStarted(session.clock.now(), run, digest(rollout), wait)
+            opening = RunStarted(session.clock.now(), run, digest(rollout), manner.wait)
             return await execute(run, RunState.begin(rollout), stage, opening)
 
 
 async def _resume(
-    run: str | None,
-    connection: Connection,
-    console: Console,
-    *,
-    wait: bool,
-    as_json: bool,
-    otel: bool | None,
+    run: str | None, connection: Connection, console: Console, manner: Manner
 ) -> int:
     from vmssplan.cli.steering import tell_to_go_on
     from vmssplan.engine import replay
@@ -164,32 +186,63 @@ async def _resume(
     if tell_to_go_on(run, store, console):
         return ExitCode.SUCCESS
     async with open_session(connection, console) as session:
-        with store.hold(rollout.target, holder(session, run)):
+        with holding(store, rollout.target, holder(session, run), manner.patience):
             so_far = replay(rollout, store.events(run))
             if not is_open(so_far):
-                console.say(f"{run} is complete already.")
-                return so_far.outcome.exit_code if so_far.outcome else ExitCode.SUCCESS
+                return _say_ended(run, so_far, console)
             await _check_live(so_far.rollout, session, is_resuming=True)
-            stage = Stage(session, store, connection, console, as_json, otel)
-            return await execute(run, so_far, stage, RunResumed(session.clock.now(), wait))
+            stage = Stage(session, store, connection, console, manner.as_json, manner.otel)
+            return await execute(run, so_far, stage, RunResumed(session.clock.now(), manner.wait))
+
+
+def _say_ended(run: str, ended: RunState, console: Console) -> int:
+    what = "complete" if ended.rollback is None else "rolled back"
+    console.say(f"{run} is {what} already.")
+    return ended.outcome.exit_code if ended.outcome else ExitCode.SUCCESS
 
 
 async def _rollout(
-    path: Path, session: Session, console: Console, *, ask: bool, as_json: bool
+    path: Path, session: Session, console: Console, manner: Manner
 ) -> Rollout:
-    """Load a saved Rollout or compute one from a Plan; print what nobody has seen yet."""
+    """Load a saved Rollout or compute one from a Plan; print what nobody has seen yet.
+
+    Raises RolloutStale for a saved one that has expired.
+    """
     from vmssplan.cli.planning import compute, single_plan
     from vmssplan.report.text import rollout_text
-    from vmssplan.stores.local import load_rollout
+    from vmssplan.stores.local import load_saved
 
     if path.suffix == ".json":
-        rollout = load_rollout(path)
+        saved = load_saved(path)
+        rollout, now = saved.rollout, session.clock.now()
+        if saved.expires_at is not None and now >= saved.expires_at:
+            raise RolloutStale(
+                f"{path} could be applied until {saved.expires_at:%Y-%m-%d %H:%M} UTC,"
+                f" and it is {now:%Y-%m-%d %H:%M} now",
+                hint="plan again, and have it reviewed again",
+            )
     else:
         rollout = await compute(single_plan(path), session, console)
-    is_new = ask or path.suffix != ".json"
-    if is_new and not as_json:
+    is_new = manner.ask or path.suffix != ".json"
+    if is_new and not manner.as_json:
         console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
     return rollout
+
+
+def _check_digest(rollout: Rollout, wanted: str | None) -> None:
+    """Refuse any other Rollout than the reviewed one."""
+    from vmssplan.rollout import digest
+
+    if wanted is None:
+        return
+    digits, own = wanted.removeprefix("sha256:").lower(), digest(rollout).removeprefix("sha256:")
+    if len(digits) < SHORTEST_DIGEST or set(digits) - set("0123456789abcdef"):
+        raise UsageInvalid(f"--require-digest: {wanted!r} is no digest of 12 to 64 hex digits")
+    if not own.startswith(digits):
+        raise RolloutStale(
+            f"the Rollout is sha256:{own}, and sha256:{digits} was required",
+            hint="have this one reviewed, or plan again",
+        )
 
 
 async def _check_live(rollout: Rollout, session: Session, *, is_resuming: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,6 +34,7 @@ from vmssplan.cli.executing import (
     Stage,
     execute,
     holder,
+    is_open,
     restore_pins,
     whoami,
 )
@@ -69,14 +69,15 @@ def approve(
     """
     from vmssplan.engine.instructions import Approve
 
-    console, store = Console(), _store(cloud, state_dir, state)
+    console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
+    store = open_state(connection)
     so_far = _state(run, store)
     if digest is not None and digest != so_far.digest:
         raise Refused(f"{run} carries out {so_far.digest}, not {digest}")
     number = _approval_step(so_far, run, step)
     store.instruct(run, Approve(_key(), whoami(), _now(), number, so_far.digest))
     console.out(f"Step {number} of {run} is approved.")
-    _say_next(run, so_far, store, console)
+    _say_next(run, store, connection, console)
     return ExitCode.SUCCESS
 
 
@@ -95,12 +96,13 @@ def reject(
     """
     from vmssplan.engine.instructions import Reject
 
-    console, store = Console(), _store(cloud, state_dir, state)
+    console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
+    store = open_state(connection)
     so_far = _state(run, store)
     number = _approval_step(so_far, run, step)
     store.instruct(run, Reject(_key(), whoami(), _now(), number, reason))
     console.out(f"Step {number} of {run} is not approved.")
-    _say_next(run, so_far, store, console)
+    _say_next(run, store, connection, console)
     return ExitCode.SUCCESS
 
 
@@ -117,10 +119,12 @@ def pause(
     """
     from vmssplan.engine.instructions import Hold
 
-    console, store = Console(), _store(cloud, state_dir, state)
+    console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
+    store = open_state(connection)
     _must_be_running(run, store)
     store.instruct(run, Hold(_key(), whoami(), _now()))
-    console.out(f"{run} starts nothing more. To go on: vmssplan resume {run}")
+    console.out(f"{run} starts nothing more.")
+    console.hint(f"to go on: vmssplan resume {run}{connection.state_arguments()}")
     return ExitCode.SUCCESS
 
 
@@ -137,10 +141,11 @@ def abort(
     """
     from vmssplan.engine.instructions import Abort
 
-    console, store = Console(), _store(cloud, state_dir, state)
+    console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
+    store = open_state(connection)
     _must_be_running(run, store)
     store.instruct(run, Abort(_key(), whoami(), _now()))
-    console.out(f"{run} ends after what is in flight. To go on later: vmssplan resume {run}")
+    console.out(f"{run} ends after what is in flight.")
     return ExitCode.SUCCESS
 
 
@@ -213,6 +218,9 @@ async def _rollback(
 
     store = open_state(connection)
     state = _state(run, store)
+    if state.rollback is not None and not is_open(state):
+        console.say(f"{run} is rolled back already.")
+        return ExitCode.ROLLED_BACK
     if state.rollback is not None:
         hint = f"vmssplan resume {run}{connection.arguments()}"
         raise UsageInvalid(f"{run} is on its way back already", hint=hint)
@@ -223,7 +231,8 @@ async def _rollback(
         return ExitCode.CANCELLED
     if _is_running(run, store):
         store.instruct(run, RollBack(_key(), whoami(), _now()))
-        console.out(f"{run} turns round after what is in flight. See: vmssplan status {run}")
+        console.say(f"{run} turns round after what is in flight.")
+        console.hint(f"vmssplan status {run}{connection.state_arguments()}")
         return ExitCode.SUCCESS
     async with open_session(connection, console) as session:
         with store.hold(state.rollout.target, holder(session, run)):
@@ -277,10 +286,6 @@ def tell_to_go_on(run: str, store: StateStore, console: Console) -> bool:
     return True
 
 
-def _store(cloud: str, state_dir: Path, state: str | None) -> StateStore:
-    return open_state(Connection(None, None, None, cloud, state_dir, None, state))
-
-
 def _state(run: str, store: StateStore) -> RunState:
     from vmssplan.engine import replay
 
@@ -306,6 +311,8 @@ def _approval_step(state: RunState, run: str, step: int | None) -> int:
     steps = state.rollout.steps
     asked = [n for n, one in enumerate(steps, start=1) if isinstance(one, Approval)]
     number = state.step if step is None else step
+    if not is_open(state):
+        raise UsageInvalid(f"{run} has ended, and waits for nobody")
     if state.rollback is not None:
         raise UsageInvalid(f"{run} is on its way back, where nobody is asked")
     if number in asked:
@@ -316,9 +323,10 @@ def _approval_step(state: RunState, run: str, step: int | None) -> int:
     )
 
 
-def _say_next(run: str, state: RunState, store: StateStore, console: Console) -> None:
-    if state.outcome is not None and not _is_running(run, store):
-        console.hint(f"vmssplan resume {run}")
+def _say_next(run: str, store: StateStore, connection: Connection, console: Console) -> None:
+    """Say how it goes on where no process would see what was said."""
+    if not _is_running(run, store):
+        console.hint(f"vmssplan resume {run}{connection.state_arguments()}")
 
 
 def _key() -> str:
