@@ -34,11 +34,16 @@ from vmssplan.cli.executing import (
     WaitOption,
     execute,
     holder,
+    holding,
     is_open,
+    lock_patience,
+    may_ask,
     restore_left_pins,
     say_nothing_to_do,
 )
 from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
+
+SHORTEST_DIGEST = 12
 
 if TYPE_CHECKING:
     from vmssplan.cli.connection import Session
@@ -159,7 +164,10 @@ async def _apply(path: Path, connection: Connection, console: Console, manner: M
             return ExitCode.SUCCESS
         await _check_live(rollout, session, is_resuming=False)
         _check_unfinished(rollout, store, connection)
-        if manner.ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
+        if (
+            manner.ask
+            and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes"
+        ):
             console.say("Nothing was changed.")
             return ExitCode.CANCELLED
         mine = holder(session, "")
@@ -173,9 +181,7 @@ async def _apply(path: Path, connection: Connection, console: Console, manner: M
             return await execute(run, RunState.begin(rollout), stage, opening)
 
 
-async def _resume(
-    run: str | None, connection: Connection, console: Console, manner: Manner
-) -> int:
+async def _resume(run: str | None, connection: Connection, console: Console, manner: Manner) -> int:
     from vmssplan.cli.steering import tell_to_go_on
     from vmssplan.engine import replay
     from vmssplan.engine.events import RunResumed
@@ -201,9 +207,7 @@ def _say_ended(run: str, ended: RunState, console: Console) -> int:
     return ended.outcome.exit_code if ended.outcome else ExitCode.SUCCESS
 
 
-async def _rollout(
-    path: Path, session: Session, console: Console, manner: Manner
-) -> Rollout:
+async def _rollout(path: Path, session: Session, console: Console, manner: Manner) -> Rollout:
     """Load a saved Rollout or compute one from a Plan; print what nobody has seen yet.
 
     Raises RolloutStale for a saved one that has expired.

@@ -7,26 +7,30 @@ import getpass
 import os
 import signal
 import socket
-from contextlib import contextmanager
+import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vmssplan.cli.logs import PANEL
-from vmssplan.errors import ExitCode
+from vmssplan.durations import parse_duration
+from vmssplan.errors import ExitCode, LockHeld, UsageInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vmssplan.cli.connection import Connection, Session
     from vmssplan.cli.console import Console
     from vmssplan.engine import Event, RunState
     from vmssplan.executor import Executor
-    from vmssplan.model import CommandProbe, HttpProbe
+    from vmssplan.model import CommandProbe, HttpProbe, ScaleSetId
     from vmssplan.ports import LockHolder, StateStore
     from vmssplan.rollout import Rollout
 
+LOCK_POLL_SECONDS = 1.0
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line an event.")]
 
 
@@ -57,6 +61,23 @@ WaitOption = Annotated[
         "--wait",
         help="Stay and wait for approvals, and where a gate is inconclusive."
         " Default: end with exit code 10.",
+    ),
+]
+
+
+LockTimeoutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--lock-timeout",
+        metavar="DURATION",
+        help="Wait so long for another holder of the scale set, such as PT5M or 300s."
+        " Default: not at all (exit 14).",
+    ),
+]
+InputOption = Annotated[
+    str,
+    typer.Option(
+        "--input", metavar="true|false", help="false: never ask; what would ask is an error."
     ),
 ]
 
@@ -160,6 +181,46 @@ def _interruptible(executor: Executor, console: Console) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def holding(
+    store: StateStore, target: ScaleSetId, mine: LockHolder, patience: timedelta
+) -> Iterator[Callable[[str], None]]:
+    """Hold the scale set, after waiting for another holder as long as that; raises LockHeld."""
+    limit = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            held = store.hold(target, mine)
+            held_for = held.__enter__()
+        except LockHeld:
+            if time.monotonic() >= limit:
+                raise
+            time.sleep(min(LOCK_POLL_SECONDS, max(0.0, limit - time.monotonic())))
+        else:
+            break
+    with ExitStack() as stack:
+        stack.push(held)
+        yield held_for
+
+
+def lock_patience(text: str | None) -> timedelta:
+    """Read an ISO 8601 duration, or Terraform's `300s`; raises UsageInvalid."""
+    if text is None:
+        return timedelta(0)
+    try:
+        return parse_duration(text if text.upper().startswith("P") else f"PT{text.upper()}")
+    except ValueError as error:
+        raise UsageInvalid(
+            f"--lock-timeout: {text!r} is no duration; expected such as PT5M or 300s"
+        ) from error
+
+
+def may_ask(console: Console, typed: str, *, as_json: bool) -> bool:
+    """Tell whether there is somebody to ask; raises UsageInvalid for neither true nor false."""
+    if typed not in ("true", "false"):
+        raise UsageInvalid(f"--input: expected true or false, got {typed!r}")
+    return typed == "true" and console.is_terminal and not as_json
 
 
 def whoami() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,7 @@ from vmssplan.cli.forecasting import (
     foresee,
     latencies_of,
 )
+from vmssplan.durations import parse_duration
 from vmssplan.errors import ExitCode, Refused, UsageInvalid
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from vmssplan.planfile import LoadedPlan
     from vmssplan.report.forecast import Foreseen
     from vmssplan.rollout import Rollout
+
+IN_AUTOMATION = "TF_IN_AUTOMATION"
+"""Set where no person types the next command: Terraform's own variable."""
 
 PathsArgument = Annotated[
     list[Path],
@@ -93,6 +98,17 @@ def validate(
     return ExitCode.SUCCESS
 
 
+def _expiry(text: str | None, out: Path | None) -> timedelta | None:
+    if text is None:
+        return None
+    if out is None:
+        raise UsageInvalid("--expires goes with --out")
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageInvalid(f"--expires: {error}") from error
+
+
 def _print_findings(
     loaded: Sequence[LoadedPlan], output_format: LintFormat, console: Console
 ) -> int:
@@ -116,6 +132,14 @@ def plan(
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Save the Rollout, for `vmssplan apply FILE`."),
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires",
+            metavar="DURATION",
+            help="With --out: how long it may be applied, such as PT24H.",
+        ),
     ] = None,
     output_format: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TEXT,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
@@ -147,6 +171,7 @@ def plan(
     loaded = load_plans(paths, os.environ)
     if out is not None and len(loaded) != 1:
         raise UsageInvalid(f"--out takes one Plan; {len(loaded)} were given")
+    span = _expiry(expires, out)
     planned = asyncio.run(_plan_all(loaded, connection, console))
     rollouts = [one.rollout for one in planned]
     if as_json or output_format is Format.JSON:
@@ -162,8 +187,9 @@ def plan(
     if out is not None:
         from vmssplan.stores.local import save_rollout
 
-        save_rollout(rollouts[0], out)
-    if not as_json and output_format is Format.TEXT:
+        save_rollout(rollouts[0], out, planned[0].at + span if span is not None else None)
+    is_alone = not os.environ.get(IN_AUTOMATION)
+    if not as_json and output_format is Format.TEXT and is_alone:
         for one, rollout in zip(loaded, rollouts, strict=True):
             if rollout.has_changes:
                 console.out(f"\nTo apply: vmssplan apply {out or one.file}{connection.arguments()}")

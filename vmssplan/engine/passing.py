@@ -70,7 +70,11 @@ def run_hook(step: RunHook, state: RunState, live: Live, now: datetime) -> Comma
     is_before = step.time is HookTime.BEFORE_BATCH
     concerned = (Phase.PENDING,) if is_before else (Phase.AWAITING, Phase.READY)
     if state.hook is None:
-        ids = tuple(i for i in step.instance_ids if state.progress[i].phase in concerned)
+        ids = tuple(
+            i
+            for i in step.instance_ids
+            if state.progress[i].phase in concerned and _is_there(i, state, live)
+        )
         if not ids:
             return Passed("none of its instances is left")
         if is_before and not has_room(ids, state, live):
@@ -80,3 +84,9 @@ def run_hook(step: RunHook, state: RunState, live: Live, now: datetime) -> Comma
         return Passed(state.hook.detail)
     what = f"hook {step.time} of batch {step.batch}"
     return Stop(ExitCode.GATE, f"{what}: {state.hook.detail}")
+
+
+def _is_there(instance_id: str, state: RunState, live: Live) -> bool:
+    """Tell whether that machine is still in the set, and no other one under its id."""
+    found = live.instances.get(instance_id)
+    return found is not None and found.vm_id == state.rollout.machines[instance_id]

@@ -32,11 +32,11 @@ def upgrade(
         return wait(state, now) if is_open else None
     if any(i not in mine for i in state.ids(Phase.AWAITING)):
         return wait(state, now)
-    known = live.instances
     if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
         return set_is_busy(state, live, now)
-    idle = [known[i] for i in pending if i in known and not known[i].is_busy]
-    chosen = startable(idle, max(0, limit), state, live)
+    # Whatever is still pending here is there: one that is gone was noted as skipped before.
+    idle = [live.instances[i] for i in pending if not live.instances[i].is_busy]
+    chosen = startable(idle, limit, state, live)
     if chosen:
         is_upgrade = state.rollout.method is Method.UPGRADE
         return (UpgradeInstances if is_upgrade else ReimageInstances)(state.step, chosen)

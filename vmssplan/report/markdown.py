@@ -6,6 +6,7 @@ keeps below 60,000 by leaving steps out at the end, and says how many.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,12 +76,9 @@ def _headline(sets: Sequence[Reviewed]) -> str:
 def _section(one: Reviewed, room: int, *, is_open: bool) -> str:
     """Return the section of one set; steps that do not fit are counted instead."""
     rollout = one.rollout
-    name = f"{escaped(rollout.plan)} → {escaped(str(rollout.target))}"
-    summary = (
-        escaped(plan_line(rollout).removeprefix("Plan: "))
-        if rollout.has_changes
-        else ("no changes")
-    )
+    name = html.escape(one_line(f"{rollout.plan} → {rollout.target}"))
+    line = plan_line(rollout).removeprefix("Plan: ")
+    summary = html.escape(line) if rollout.has_changes else "no changes"
     state = " open" if is_open else ""
     head = [f"<details{state}><summary><b>{name}</b>: {summary}</summary>", ""]
     parts = [

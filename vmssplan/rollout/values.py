@@ -24,6 +24,7 @@ from vmssplan.rollout.steps import SetModel, Step, UpgradeBatch, UpgradeWindow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from vmssplan.diff import Change
 
@@ -142,12 +143,15 @@ def digest(rollout: Rollout) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def rollout_document(rollout: Rollout, *, tool: str) -> dict[str, Any]:
+def rollout_document(
+    rollout: Rollout, *, tool: str, expires_at: datetime | None = None
+) -> dict[str, Any]:
     """Return the saved form (`schemas/rollout.v1.schema.json`); only `rollout` is digested."""
-    return {
+    document = {
         "apiVersion": API_VERSION,
         "kind": "Rollout",
         "tool": tool,
         "digest": digest(rollout),
         "rollout": to_document(rollout),
     }
+    return document if expires_at is None else {**document, "expiresAt": expires_at.isoformat()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +28,26 @@ LONGEST_JOURNAL = 512 * 1024 * 1024
 PLAN_AGAIN = "plan again, with --out"
 
 
-def rollout_file(rollout: Rollout) -> str:
+def rollout_file(rollout: Rollout, expires_at: datetime | None = None) -> str:
     """Return the Rollout as reviewable JSON, with its digest."""
-    return readable_json(rollout_document(rollout, tool=f"vmssplan {__version__}"))
+    tool = f"vmssplan {__version__}"
+    return readable_json(rollout_document(rollout, tool=tool, expires_at=expires_at))
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRollout:
+    """A Rollout from a file, and until when it may be applied; None: for ever."""
+
+    rollout: Rollout
+    expires_at: datetime | None
 
 
 def parse_rollout(text: str | bytes, where: str) -> Rollout:
+    """Read a saved Rollout; raises DocumentInvalid when it was changed or is none."""
+    return parse_saved(text, where).rollout
+
+
+def parse_saved(text: str | bytes, where: str) -> SavedRollout:
     """Read a saved Rollout; raises DocumentInvalid when it was changed or is none."""
     try:
         raw: Any = parse_json(text)
@@ -47,7 +62,18 @@ def parse_rollout(text: str | bytes, where: str) -> Rollout:
     if digest(rollout) != raw.get("digest"):
         message = f"the content has {digest(rollout)}, the file says {raw.get('digest')}"
         raise DocumentInvalid([Problem(message, "digest", where)], hint=PLAN_AGAIN)
-    return rollout
+    return SavedRollout(rollout, _expiry(raw.get("expiresAt"), where))
+
+
+def _expiry(text: object, where: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as error:
+        message = f"expected a time, got {text!r}"
+        raise DocumentInvalid([Problem(message, "expiresAt", where)], hint=PLAN_AGAIN) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def journal_lines(events: Sequence[Event]) -> tuple[bytes, ...]:

@@ -31,6 +31,7 @@ from vmssplan.stores.files import (
 from vmssplan.stores.formats import (
     LONGEST_JOURNAL,
     RUN_NAME,
+    SavedRollout,
     has_key_of,
     instruction_file,
     instruction_name,
@@ -38,7 +39,7 @@ from vmssplan.stores.formats import (
     lock_name,
     parse_instructions,
     parse_journal,
-    parse_rollout,
+    parse_saved,
     rollout_file,
     run_number,
 )
@@ -54,6 +55,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from vmssplan.engine import Event
@@ -253,21 +255,26 @@ def read_journal(path: Path) -> tuple[Event, ...]:
     return parse_journal(data, str(path))
 
 
-def save_rollout(rollout: Rollout, path: Path) -> None:
+def save_rollout(rollout: Rollout, path: Path, expires_at: datetime | None = None) -> None:
     """Write the Rollout as reviewable JSON, whole or not at all."""
     with _reporting(path, "choose a place that can be written"):
-        write_private(path, rollout_file(rollout))
+        write_private(path, rollout_file(rollout, expires_at))
 
 
 def load_rollout(path: Path) -> Rollout:
     """Read a saved Rollout; raises NotFound, or DocumentInvalid when it was changed or is none."""
+    return load_saved(path).rollout
+
+
+def load_saved(path: Path) -> SavedRollout:
+    """Read a saved Rollout and until when it may be applied; raises as `load_rollout`."""
     try:
         text = read_bounded(path, LONGEST).decode()
     except FileNotFoundError as error:
         raise NotFound(f"{path}: there is no such file") from error
     except (OSError, ValueError) as error:
         raise DocumentInvalid([Problem(f"not a saved Rollout: {error}", file=str(path))]) from error
-    return parse_rollout(text, str(path))
+    return parse_saved(text, str(path))
 
 
 @contextmanager
