@@ -8,13 +8,32 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.runs import PASSED, MemoryInbox, MemoryJournal, ScriptedProbes, run
-from tests.support.service import FakeService
-from tests.support.values import at_most, minutes, rollout, scale_set, seconds, strategy
+from tests.support.service import FakeService, with_instance, with_model
+from tests.support.states import upgrading
+from tests.support.values import (
+    NEW_IMAGE,
+    START,
+    at_most,
+    minutes,
+    rollout,
+    scale_set,
+    seconds,
+    strategy,
+)
+from vmssplan.engine import Live, Record, RunProgram, decide
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Abort, GoOn
 from vmssplan.errors import ExitCode
 from vmssplan.gates import Measurement, Verdict
-from vmssplan.model import CommandProbe, Counting, Gate, Hooks, HttpProbe
+from vmssplan.model import (
+    CommandProbe,
+    Counting,
+    Failure,
+    Gate,
+    HealthState,
+    Hooks,
+    HttpProbe,
+)
 
 if TYPE_CHECKING:
     from vmssplan.engine import RunState
@@ -49,6 +68,8 @@ def test_a_gate_that_says_yes_is_passed_after_each_batch() -> None:
     assert [(one.occasion, one.batch) for one in probes.asked] == [("gate", 1), ("gate", 2)]
     assert [[i.instance_id for i in one.instances] for one in probes.asked] == [["0"], ["1"]]
     assert [one.step for one in journal.of(ev.GateMeasured)] == [4, 7]
+    notes = [one.note for one in journal.of(ev.StepCompleted) if one.note]
+    assert notes == ["1 successful: ok", "1 successful: ok"]
 
 
 def test_a_gate_that_says_no_halts_with_its_words() -> None:
@@ -132,6 +153,7 @@ def test_hooks_run_around_the_batch_they_are_for() -> None:
     kinds = (ev.HookEnded, ev.UpgradeIntended, ev.InstanceReady)
     told = [type(one).__name__ for one in journal.events if isinstance(one, kinds)]
     assert told[:4] == ["HookEnded", "UpgradeIntended", "InstanceReady", "HookEnded"]
+    assert [one.note for one in journal.of(ev.StepCompleted) if one.note] == ["ok"] * 4
 
 
 def test_a_hook_that_fails_halts_before_anything_is_touched() -> None:
@@ -169,7 +191,48 @@ def test_a_hook_of_nobody_is_not_run() -> None:
     ended = run(made, service, service.clock, journal, probes=probes)
 
     assert outcome_of(ended)[0] is ExitCode.SUCCESS
-    assert [one.occasion for one in probes.asked] in ([], ["beforeBatch"])
+    assert [one.occasion for one in probes.asked] == []
+    notes = [one.note for one in journal.of(ev.StepCompleted) if one.note]
+    assert notes == ["none of its instances is left"] * 2
+
+
+def test_a_machine_that_took_the_place_of_another_is_not_drained() -> None:
+    """The same instance id, and not what was reviewed: the hook is for the others."""
+    made = rollout(
+        scale_set(2),
+        strategy=strategy("fixedBatch", 2),
+        availability=at_most(2),
+        hooks=Hooks(before_batch=DRAIN),
+    )
+    live = with_instance(with_model(scale_set(2), image=NEW_IMAGE), "0", vm_id="vm-another")
+    appeared = decide(upgrading(made), Live(live), START)
+    assert isinstance(appeared, Record)
+    command = decide(upgrading(made, *appeared.events), Live(live), START)
+
+    assert isinstance(command, RunProgram)
+    assert command.instance_ids == ("1",)
+
+
+def test_after_its_batch_a_hook_is_for_all_that_were_upgraded() -> None:
+    """Also for one that has fallen sick again, at the floor or not; not for one that failed."""
+    made = rollout(
+        scale_set(4),
+        strategy=strategy("fixedBatch", 3),
+        availability=at_most(3),
+        failure=Failure(max_failed_instances=1),
+        hooks=Hooks(after_batch=UNDRAIN),
+    )
+    came = [ev.InstanceUpgraded(START, one) for one in "01"]
+    failed = ev.InstanceFailed(START, "2", ev.FailurePhase.OPERATION, "NoRoom", "No room.")
+    begun = ev.StepStarted(START, 4)
+    state = upgrading(made, *came, ev.InstanceReady(START, "0"), failed, begun)
+    live = with_model(scale_set(4), image=NEW_IMAGE)
+    for one in "123":
+        live = with_instance(live, one, application_health=HealthState.UNHEALTHY)
+    command = decide(state, Live(live), START)
+
+    assert isinstance(command, RunProgram)
+    assert command.instance_ids == ("0", "1")
 
 
 def test_a_gate_can_be_cancelled_between_two_measurements() -> None:

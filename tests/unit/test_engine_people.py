@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.support.runs import MemoryInbox, MemoryJournal, run
-from tests.support.service import FakeService
-from tests.support.values import START, rollout, scale_set
+from tests.support.service import FakeService, with_model
+from tests.support.values import NEW_IMAGE, START, rollout, scale_set, seconds
+from vmssplan.engine import Live, Look, Wait, decide, replay
 from vmssplan.engine import events as ev
+from vmssplan.engine.following import follow
 from vmssplan.engine.instructions import Abort, Approve, GoOn, Hold, Reject, RollBack
 from vmssplan.errors import ExitCode
 from vmssplan.model import ApprovalGate, Gate
 from vmssplan.rollout import digest
 
 if TYPE_CHECKING:
+    from vmssplan.engine import Event
     from vmssplan.engine.instructions import Instruction
     from vmssplan.rollout import Rollout
 
@@ -58,6 +62,9 @@ def test_without_an_approval_the_run_ends_and_says_what_waits() -> None:
     assert story.go()[0] is ExitCode.SUCCESS
     [given] = story.journal.of(ev.ApprovalGiven)
     assert (given.by, given.step, given.digest) == ("ann", 4, digest(story.made))
+    assert [one.note for one in story.journal.of(ev.StepCompleted) if one.note] == [
+        "approved by ann"
+    ]
 
 
 def test_a_run_that_waits_goes_on_when_it_is_approved() -> None:
@@ -159,3 +166,59 @@ def test_people_may_ask_for_the_way_back_at_any_time() -> None:
     assert story.go() == (ExitCode.ROLLED_BACK, "ann asked to roll back")
     assert story.service.asked("upgrade") == [("0",), ("0",)]
     assert {one.exact_version for one in story.service.scale_set.instances} == {"1.9.0"}
+
+
+def test_who_waits_for_an_approval_passes_by_nothing_else() -> None:
+    """Once it has said that it waits, it waits for people, and asks for them at every poll."""
+    made = gated()
+    waiting = replay(
+        made,
+        [
+            ev.RunStarted(START, "web-1", digest(made), waits=True),
+            ev.StepStarted(START, APPROVAL_STEP),
+            ev.ApprovalAwaited(START, APPROVAL_STEP),
+        ],
+    )
+    command = decide(waiting, Live(with_model(scale_set(2), image=NEW_IMAGE)), START)
+
+    assert command == Wait(START + seconds(10), Look.EVERYTHING, for_people=True)
+
+
+def fits(made: Rollout, one: Instruction, *events: Event) -> str:
+    """Return why the instruction does not fit; "" when it does."""
+    [told] = follow(
+        replay(made, [ev.RunStarted(START, "web-1", digest(made)), *events]), [one], START
+    )
+    return told.why if isinstance(told, ev.InstructionIgnored) else ""
+
+
+def test_only_an_approval_can_be_approved() -> None:
+    """Whatever number somebody gives; the last step can be one, and the first."""
+    made = rollout(scale_set(2), gates=(Gate(ApprovalGate("ok?"), 2),))
+    last = len(made.steps)
+    first = replace(made, steps=(made.steps[-1], *made.steps[:-1]))
+
+    assert fits(made, approval(made, step=last)) == ""
+    assert fits(first, approval(first, step=1)) == ""
+    for step in (-1, 0, 1, last - 1, last + 1, last + 99):
+        assert fits(made, approval(made, step=step)) == f"step {step} is no approval"
+        no = Reject("1", "ann", START, step, "no")
+        assert fits(made, no) == f"step {step} is no approval"
+
+
+def test_on_the_way_back_nobody_is_asked() -> None:
+    """An approval that comes late is for a step that is not carried out any more."""
+    made = gated()
+    back = ev.RollbackStarted(START, "bad", ("0",))
+
+    assert "where nobody is asked" in fits(made, approval(made), back)
+    assert fits(made, Reject("1", "ann", START, 4, "no"), back) != ""
+    assert fits(made, RollBack("1", "ann", START), back) == "the Run is on its way back already"
+
+
+def test_asked_back_where_there_is_no_way_back_it_says_why() -> None:
+    """And goes on."""
+    made = rollout(scale_set(2), missing_image="1.9.0 is gone")
+
+    assert fits(made, RollBack("1", "ann", START)) == "there is no way back: 1.9.0 is gone"
+    assert fits(gated(), RollBack("1", "ann", START)) == ""

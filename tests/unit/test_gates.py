@@ -106,6 +106,12 @@ def judged(answers: str, counting: Counting) -> Verdict:
             "5 errors in a row, at most 4 tolerated: answer 4: E",
         ),
         (
+            "EEEESEEEE",
+            Counting(consecutive_successes=2),
+            Verdict.RUNNING,
+            "0 of 2 successful in a row: answer 8: E",
+        ),
+        (
             "SSFSS",
             Counting(consecutive_successes=3, failure_limit=1),
             Verdict.RUNNING,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.service import with_instance, with_model, without_instance
-from tests.support.values import NEW, NEW_IMAGE, current, instance, rollout, scale_set
+from tests.support.values import NEW, NEW_IMAGE, current, instance, rollout, scale_set, strategy
 from vmssplan.model import (
     HealthState,
     ModelFields,
     PlatformActions,
     PlatformImage,
+    Selector,
     UpgradeMode,
 )
 from vmssplan.staleness import drifts, refusals
@@ -55,6 +56,26 @@ def test_what_does_not_matter_is_no_drift(change: Callable[[ScaleSet], ScaleSet]
         changed = replace(changed, instances=live.instances)
 
     assert drifts(rollout(live), changed) == ()
+
+
+def test_only_owned_fields_of_the_model_matter() -> None:
+    """A Plan of the size looks at the size, whoever sets another image; and the other way round."""
+    size, image = ModelFields(vm_size="Standard_D4s_v5"), ModelFields(image=NEW_IMAGE)
+    resized = replace(LIVE, model=replace(LIVE.model, vm_size="Standard_D8s_v5"))
+    renewed = replace(LIVE, model=replace(LIVE.model, image=OTHER))
+
+    assert drifts(rollout(LIVE, model=size), renewed) == ()
+    assert drifts(rollout(LIVE, model=image), resized) == ()
+    assert drifts(rollout(LIVE, model=size), resized) == (
+        "model.vmSize was Standard_D2s_v5 when planned, and is Standard_D8s_v5 now",
+    )
+
+
+def test_one_that_is_skipped_anyway_may_be_protected() -> None:
+    """Nobody was going to touch it."""
+    made = rollout(LIVE, strategy=strategy(exclude=Selector(instance_ids=("0",))))
+
+    assert drifts(made, with_instance(LIVE, "0", protected_from_scale_set_actions=True)) == ()
 
 
 @pytest.mark.parametrize(
