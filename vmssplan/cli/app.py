@@ -13,6 +13,7 @@ from vmssplan.cli import (
     initialising,
     locking,
     looking_back,
+    moving_in,
     planning,
     running,
     simulating,
@@ -69,6 +70,7 @@ app.command("unlock")(locking.unlock)
 app.command("drift")(drifting.drift)
 app.command("test")(testing.run_tests)
 app.command("snapshot")(planning.snapshot)
+app.command("import-strategy")(moving_in.import_strategy)
 app.command("schema")(planning.schema)
 app.add_typer(simulating.app, name="simulator")
 

@@ -23,6 +23,7 @@ from vmssplan.errors import UsageInvalid
 from vmssplan.permissions import Part
 
 PERMISSIONS = "Permissions"
+FIRST_PLAN = "First Plan"
 
 
 def init(
@@ -31,6 +32,34 @@ def init(
         typer.Argument(metavar="[PATH...]", help="Plan files, or folders.", show_default=False),
     ] = None,
     *,
+    from_live: Annotated[
+        str | None,
+        typer.Option(
+            "--from-live",
+            metavar="GROUP/NAME|ID",
+            help="Write a Plan from this live scale set.",
+            rich_help_panel=FIRST_PLAN,
+        ),
+    ] = None,
+    subscription: Annotated[
+        str | None,
+        typer.Option(
+            "--subscription",
+            metavar="ID",
+            envvar="AZURE_SUBSCRIPTION_ID",
+            help="Of GROUP/NAME.",
+            rich_help_panel=FIRST_PLAN,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the Plan there. Default: standard output.",
+            rich_help_panel=FIRST_PLAN,
+        ),
+    ] = None,
     print_role: Annotated[
         bool,
         typer.Option(
@@ -67,16 +96,21 @@ def init(
     state_dir: StateOption = DEFAULT_STATE,
     no_color: NoColorOption = False,
 ) -> int:
-    """Prepare: print the role that rollouts need, or check that you have it.
+    """Prepare: write a first Plan, print the role that rollouts need, or check that you have it.
 
-    Example: vmssplan init --check-permissions plans/web-jammy.yaml
+    Example: vmssplan init --from-live myrg/web --subscription ID --out web.yaml
     """
-    from vmssplan.cli import permissions
+    from vmssplan.cli import moving_in, permissions
     from vmssplan.planfile import load_plans
 
     console = Console(no_color=no_color)
-    if print_role == check_permissions:
-        raise UsageInvalid("say what to prepare", hint="--print-role, or --check-permissions PLAN")
+    if print_role + check_permissions + (from_live is not None) != 1:
+        raise UsageInvalid(
+            "say what to prepare", hint="--from-live, --print-role, or --check-permissions PLAN"
+        )
+    if from_live is not None:
+        service = Connection(simulator, endpoint, ca_file, cloud, state_dir)
+        return moving_in.write_plan(from_live, subscription, out, service, console)
     if check_permissions and not paths:
         raise UsageInvalid("--check-permissions needs a Plan: permissions hold for its scale set")
     loaded = load_plans(paths, os.environ, distinct_targets=False) if paths else ()
