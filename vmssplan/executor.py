@@ -47,6 +47,7 @@ from vmssplan.errors import (
     VmssplanError,
 )
 from vmssplan.model import BUSY_STATES, CommandProbe, HttpProbe, Method, OperationStatus, ScaleSet
+from vmssplan.pacing import SHORTEST_BACKOFF, Pacer
 from vmssplan.ports import (
     Backend,
     Clock,
@@ -60,13 +61,6 @@ from vmssplan.ports import (
 if TYPE_CHECKING:
     from vmssplan.gates import Measurement
     from vmssplan.model import OperationReport
-    from vmssplan.ports import Pacing
-
-LOW_REMAINING = 10
-"""With fewer requests than this left in any bucket, polling slows down."""
-SLOW_POLL = timedelta(seconds=30)
-SHORTEST_PAUSE = timedelta(seconds=15)
-LONGEST_PAUSE = timedelta(minutes=2)
 
 
 class Watcher(Protocol):
@@ -96,7 +90,7 @@ class Executor:
     _ended_at: dict[str, datetime] = field(default_factory=dict)
     _blind_since: datetime | None = None
     _seen: Live | None = None
-    _not_before: datetime | None = None
+    _pacer: Pacer = field(default_factory=Pacer)
     _told: Sequence[Instruction] = ()
     _wants_cancel: bool = False
 
@@ -121,7 +115,7 @@ class Executor:
                 case Record(events):
                     self._note(*events)
                 case Wait(until, look, for_people):
-                    await self._sleep(until)
+                    await self.clock.sleep_until(until)
                     if for_people:
                         await self.inbox.rest()
                     live = await self._look(look)
@@ -154,22 +148,19 @@ class Executor:
         for event in events:
             self.watcher.happened(event, self.state)
 
-    async def _sleep(self, until: datetime) -> None:
-        """Sleep as asked, or as long as the service wants to be left alone."""
-        if self._not_before is not None:
-            until = max(until, self._not_before)
-        self._not_before = None
-        await self.clock.sleep_until(until)
-
     async def _look(self, look: Look) -> Live | None:
         """See what there is to see; None when the service did not let us."""
+        if look is Look.EVERYTHING:
+            # First of all, so that what is told and what is seen are of the same moment.
+            await self._sleep(self._pacer.look_at)
         self._told = self.inbox.instructions()
         try:
             reports = await self._reports()
             is_over = any(one.status is not OperationStatus.IN_PROGRESS for one in reports.values())
             if look is Look.EVERYTHING or is_over or self._seen is None:
+                await self._sleep(self._pacer.look_at)
                 scale_set, pacing = await self.backend.observe(self.state.rollout.target)
-                self._pace(pacing)
+                self._pacer.looked(pacing, self.state.run, self.clock.now())
                 self._seen = Live(scale_set, is_rolling=await self._is_rolling(scale_set))
                 self.watcher.looked(scale_set, self.state, self.clock.now())
         except Retryable as error:
@@ -190,11 +181,12 @@ class Executor:
         return await self.backend.rolling_upgrade_in_progress(scale_set.id)
 
     async def _reports(self) -> dict[str, OperationReport]:
-        reports = {}
+        reports, told = {}, []
         for request in self.state.in_flight:
             handle = self._handles.get(request.request)
             if handle is None or request.is_in_doubt:
                 continue
+            await self._sleep(self._pacer.poll_at)
             try:
                 reports[handle.operation_id], pacing = await self.backend.operation_report(handle)
             except NotFound as error:
@@ -203,18 +195,17 @@ class Executor:
                 )
                 self._note(lost)
             else:
-                self._pace(pacing)
+                told.append(pacing)
                 if reports[handle.operation_id].status is not OperationStatus.IN_PROGRESS:
                     self._ended_at.setdefault(handle.operation_id, self.clock.now())
+        self._pacer.polled(told, self.state.run, self.clock.now())
         return reports
 
-    def _pace(self, pacing: Pacing) -> None:
-        """Remember how long the service wants to be left alone."""
-        pause = pacing.retry_after or timedelta(0)
-        if pacing.remaining is not None and pacing.remaining < LOW_REMAINING:
-            pause = max(pause, SLOW_POLL)
-        until = self.clock.now() + pause
-        self._not_before = max(until, self._not_before or until)
+    async def _sleep(self, until: datetime | None) -> None:
+        """Leave the service alone as long as it wants to be, unless the user just cancelled."""
+        is_woken = self._wants_cancel and self.state.people.cancel is None
+        if until is not None and until > self.clock.now() and not is_woken:
+            await self.clock.sleep_until(until)
 
     async def _act(self, command: Write) -> None:
         """Write the intent, make the one request, write the outcome."""
@@ -291,7 +282,7 @@ class Executor:
             if self.state.pins is None:
                 self._defer(error, None)
                 return
-            until = now + (error.retry_after or SHORTEST_PAUSE)
+            until = now + (error.retry_after or SHORTEST_BACKOFF)
             self._note(ev.AutoscaleDeferred(now, until, error.code, error.reason))
         except StateUnreadable:
             raise
@@ -302,8 +293,12 @@ class Executor:
                 self._note(_refusal(error, None, self.clock.now()))
 
     def _defer(self, error: Retryable, number: int | None) -> None:
-        now = self.clock.now()
-        until = now + (error.retry_after or backoff(self.state))
+        now, before = self.clock.now(), self.state.deferral
+        pause = error.retry_after or backoff(self.state)
+        if isinstance(error, Throttled):
+            so_far = now - before.since if before else timedelta(0)
+            pause = self._pacer.refused(error.retry_after, so_far, self.state.run)
+        until = now + pause
         reason = _deferral_reason(error)
         self._note(ev.RequestDeferred(now, reason, until, error.code, error.reason, number))
 
@@ -311,7 +306,7 @@ class Executor:
         """Put off looking: as long as the service wishes, else longer the longer it lasts."""
         now = self.clock.now()
         since = self._blind_since = self._blind_since or now
-        pause = error.retry_after or min(max(now - since, SHORTEST_PAUSE), LONGEST_PAUSE)
+        pause = self._pacer.refused(error.retry_after, now - since, self.state.run)
         reason = _deferral_reason(error)
         deferred = ev.RequestDeferred(
             now, reason, now + pause, error.code, error.reason, blind_since=since

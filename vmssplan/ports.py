@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from vmssplan.model import Instance, ScaleSetId
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from vmssplan.engine import Event
@@ -34,15 +34,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Pacing:
-    """How the service wants to be polled.
+class Allowance:
+    """One bucket of the service's throttle, as last told.
 
-    `retry_after` is its `Retry-After`; `remaining` the smallest count in
-    `x-ms-ratelimit-remaining-resource`. None means: it did not say.
+    `policy` names it, without the provider; `left` is how many requests it still lets through,
+    `drawn` how many requests of the call counted there.
+    """
+
+    policy: str
+    left: int
+    drawn: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How the service wants to be polled, after one call, which may have been many requests.
+
+    `retry_after` is its `Retry-After`, None when it did not say; `allowances` are the buckets of
+    `x-ms-ratelimit-remaining-resource`.
     """
 
     retry_after: timedelta | None = None
-    remaining: int | None = None
+    allowances: tuple[Allowance, ...] = ()
+
+    @classmethod
+    def told(
+        cls, answers: Iterable[Iterable[tuple[str, int]]], retry_after: timedelta | None = None
+    ) -> Self:
+        """Sum up answers, oldest first, each with the pairs `<provider>/<policy>`, count left."""
+        found: dict[str, Allowance] = {}
+        for name, left in (pair for answer in answers for pair in answer):
+            policy = name.rpartition("/")[2]
+            drawn = found[policy].drawn if policy in found else 0
+            found[policy] = Allowance(policy, left, drawn + 1)
+        return cls(retry_after, tuple(found.values()))
 
 
 @dataclass(frozen=True, slots=True)

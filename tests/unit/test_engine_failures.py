@@ -34,7 +34,7 @@ from vmssplan.errors import (
     Throttled,
 )
 from vmssplan.model import AzureError, Failure, Health, HealthState
-from vmssplan.ports import Pacing
+from vmssplan.ports import Allowance, Pacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -501,7 +501,7 @@ def test_the_service_is_polled_as_it_wishes() -> None:
     """Retry-After stretches the polls, and so does a budget that is nearly used up."""
     patient, poor = FakeService(scale_set(1)), FakeService(scale_set(1))
     patient.pacing = Pacing(retry_after=seconds(45))
-    poor.pacing = Pacing(remaining=3)
+    poor.pacing = Pacing(None, (Allowance("HighCostGetVMScaleSetSubscriptionMaximum", 3),))
     usual = FakeService(scale_set(1))
     for service in (patient, poor, usual):
         carry_out(service)

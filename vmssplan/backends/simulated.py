@@ -407,8 +407,7 @@ def _report(operation: Operation) -> OperationReport:
 
 
 def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = None) -> Pacing:
-    counts = [count for one in allowances for _, count in one.remaining]
-    return Pacing(retry_after, min(counts, default=None))
+    return Pacing.told((one.remaining for one in allowances), retry_after)
 
 
 @contextmanager

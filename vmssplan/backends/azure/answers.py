@@ -34,16 +34,16 @@ class Heard:
         return headers
 
     def pacing(self) -> Pacing:
-        """Return the last wish for a pause, and the smallest allowance left."""
-        counts = [count for each in self._responses for count in _remaining(each.headers)]
-        return Pacing(retry_after_of(self._responses[-1].headers), min(counts, default=None))
+        """Return the last wish for a pause, and what is left of every allowance."""
+        told = (_remaining(each.headers) for each in self._responses)
+        return Pacing.told(told, retry_after_of(self._responses[-1].headers))
 
 
-def _remaining(headers: Mapping[str, str]) -> list[int]:
+def _remaining(headers: Mapping[str, str]) -> list[tuple[str, int]]:
     """Read `Microsoft.Compute/<policy>;<count>,...` (compute-throttling-limits)."""
     pairs = (headers.get("x-ms-ratelimit-remaining-resource") or "").split(",")
-    counts = (pair.rpartition(";")[2].strip() for pair in pairs)
-    return [int(count) for count in counts if count.isdecimal()]
+    read = ((name.strip(), count.strip()) for name, _, count in (p.rpartition(";") for p in pairs))
+    return [(name, int(count)) for name, count in read if count.isdecimal()]
 
 
 def retry_after_of(headers: Mapping[str, str]) -> timedelta | None:
