@@ -61,7 +61,8 @@ POLICIES: dict[OperationKind, tuple[Bucket, ...]] = {
     OperationKind.GET_SCALE_SET: _LOW_COST_GET,
     OperationKind.GET_ROLLING_UPGRADE: _LOW_COST_GET,
     OperationKind.LIST_SCALE_SETS: _HIGH_COST_LIST,
-    OperationKind.LIST_INSTANCES: _HIGH_COST_LIST,
+    # The table names no lists of instances; a recording counts them so, by set as well.
+    OperationKind.LIST_INSTANCES: _HIGH_COST_GET,
     OperationKind.GET_INSTANCE_VIEW: _HIGH_COST_GET,
     OperationKind.GET_INSTANCE: _VM_GET,
     OperationKind.GET_OPERATION: _OPERATION_GET,

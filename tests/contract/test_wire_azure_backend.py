@@ -37,6 +37,7 @@ from vmssplan.model import (
     ScaleSetId,
     SharedGalleryImage,
 )
+from vmssplan.ports import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -130,12 +131,17 @@ async def test_versions_are_those_latest_may_mean(open_backend: OpenBackend) -> 
 
 
 async def test_remaining_requests_are_told(open_backend: OpenBackend) -> None:
-    """The smallest count left in any bucket is the pacing hint."""
+    """What is left of every bucket, and how much of it the call took, is the pacing hint."""
     async with open_backend(small_world(options=Options())) as backend:
         _, first = await backend.observe(TARGET)
         _, second = await backend.observe(TARGET)
-    assert first.remaining == 35
-    assert second.remaining == 34
+    assert first.allowances == (
+        Allowance("GetVMScaleSetSubscriptionMaximum", 2399, 1),
+        Allowance("GetVMScaleSetResource", 35, 1),
+        Allowance("HighCostGetVMScaleSetSubscriptionMaximum", 1078, 2),
+        Allowance("HighCostGetVMScaleSetResource", 28, 2),
+    )
+    assert [each.left for each in second.allowances][1] == 34
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ _WIRE = (
     behaviour("request charge", _R, _MODIFY, "how many instances a request names"),
     behaviour("token buckets: numbers", _D, "learn.microsoft.com, compute-throttling-limits"),
     behaviour("token buckets: header names", _R, _MODIFY, "those not recorded are formed alike"),
+    behaviour("lists of instances draw on the set's own bucket", _R, _MODIFY, "one a page"),
     behaviour("429 body", _D, "Microsoft's troubleshooting-throttling-errors, wrapped in error"),
     behaviour("bearer token is required", _D, "learn.microsoft.com, ARM REST reference"),
 )

@@ -118,6 +118,25 @@ def test_buckets_empty_and_refill() -> None:
     assert admit() == 0
 
 
+def test_each_page_of_a_list_draws_on_the_sets_own_bucket() -> None:
+    """Thirty pages of instances of one set at once, then ten a minute."""
+    world = make_world()
+
+    def admit() -> dict[str, int]:
+        allowance = world.admit(OperationKind.LIST_INSTANCES, WEB, subscription_id=SUBSCRIPTION)
+        return dict(allowance.remaining)
+
+    assert admit() == {
+        "Microsoft.Compute/HighCostGetVMScaleSetSubscriptionMaximum": 1079,
+        "Microsoft.Compute/HighCostGetVMScaleSetResource": 29,
+    }
+    for _ in range(29):
+        admit()
+    with pytest.raises(ArmError, match="too many requests") as error:
+        admit()
+    assert error.value.retry_after == timedelta(seconds=6)
+
+
 def test_throttling_can_be_switched_off() -> None:
     """Without throttling nothing is counted."""
     world = make_world(options={"throttling": False})
