@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import rollouts, simulator
+from benchmarks import rollouts, simulator, throttling
 
-PARTS = {"rollouts": rollouts.measures, "simulator": simulator.measures}
+PARTS = {
+    "rollouts": rollouts.measures,
+    "simulator": simulator.measures,
+    "throttling": throttling.measures,
+}
 
 
 def main(wanted: list[str]) -> int:

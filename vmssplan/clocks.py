@@ -1,7 +1,7 @@
 """The clocks a Run can live by besides the embedded simulator's: the wall clock, and a server's.
 
-The only files of vmssplan that read the time are this one and those it stands for; everything
-else is told the time.
+Several Runs of one program live by one `SharedClock` around any of them. The only files of
+vmssplan that read the time are this one and those it stands for; everything else is told the time.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ import ssl
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
 from http import HTTPStatus
 from http.client import HTTPException, HTTPSConnection
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from vmssplan.errors import ServiceUnavailable, UsageInvalid
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
     from pathlib import Path
 
+    from vmssplan.ports import Clock
+
 _TIMEOUT_SECONDS = 30
+
+T = TypeVar("T")
 
 
 class WallClock:
@@ -120,6 +127,57 @@ class SimulatorClock:
             )
         answer: dict[str, Any] = json.loads(text)
         return answer
+
+
+class SharedClock:
+    """`ports.Clock` of several Runs at once: time moves when all of them sleep, to the earliest.
+
+    Around a clock that jumps it never jumps over what one of the others is waiting for. Those
+    due at the same moment are woken in the order in which they fell asleep.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._sleepers: list[tuple[datetime, int, asyncio.Event]] = []
+        self._order = count()
+        self._awake = 0
+
+    async def together(self, runs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """Let all of them run until the last has ended; an exception of one is raised."""
+        living = [self._living(run) for run in runs]
+        self._awake += len(living)
+        return await asyncio.gather(*living)
+
+    def now(self) -> datetime:
+        """Return the time of the clock shared."""
+        return self._clock.now()
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Sleep until it is time, and everybody whose time was earlier sleeps again."""
+        woken = asyncio.Event()
+        heappush(self._sleepers, (when, next(self._order), woken))
+        await self._fall_asleep()
+        await woken.wait()
+
+    def wake(self) -> None:
+        """Cut the present sleep short."""
+        self._clock.wake()
+
+    async def _living(self, run: Coroutine[Any, Any, T]) -> T:
+        try:
+            return await run
+        finally:
+            await self._fall_asleep()
+
+    async def _fall_asleep(self) -> None:
+        """The last to fall asleep waits for everybody and wakes whoever is due first."""
+        self._awake -= 1
+        if self._awake or not self._sleepers:
+            return
+        when, _, woken = heappop(self._sleepers)
+        self._awake = 1
+        await self._clock.sleep_until(when)
+        woken.set()
 
 
 async def _sleep(seconds: float, woken: asyncio.Event) -> None:
