@@ -46,8 +46,7 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     facts: list[ev.Event] = list(_appeared(state, live, now))
     for request in state.in_flight:
         facts.extend(_settle(rollout, state, request, live, now))
-    if state.step_started_at is not None:
-        facts.extend(_pending_facts(rollout, state, live, now))
+    facts.extend(_pending_facts(rollout, state, live, now))
     fallen = (i for i in state.ids(Phase.READY) if i not in serving)
     watched = (*state.ids(Phase.AWAITING), *fallen)
     machines = rollout.machines
@@ -64,8 +63,6 @@ def _pending_facts(
 ) -> Iterator[ev.Event]:
     """Yield what became of the step's instances before their turn came."""
     pending = [i for i in state.ids(Phase.PENDING) if state.progress[i].step == state.step]
-    if not pending:
-        return
     machines = rollout.machines
     for instance_id in pending:
         instance = live.instances.get(instance_id)
@@ -122,10 +119,6 @@ def _health_facts(
         return
     source = rollout.health.source
     is_healthy = instance.is_in_service(source)
-    if one.phase is Phase.READY:
-        if not is_healthy:
-            yield ev.InstanceBecameUnhealthy(now, instance_id, instance.health_text(source))
-        return
     if is_healthy and one.healthy_since is None:
         yield ev.InstanceBecameHealthy(now, instance_id)
         return
@@ -145,8 +138,6 @@ def _health_facts(
                 "HealthDeadlineExceeded",
                 f"not healthy within {limit} of its upgrade: {instance.health_text(source)}",
             )
-        case Verdict.RUNNING | Verdict.INCONCLUSIVE | Verdict.ERROR:
-            return
 
 
 def _settle(
