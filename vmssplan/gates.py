@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
+from vmssplan.durations import format_duration
+
 if TYPE_CHECKING:
     from vmssplan.model import Counting, Health
 
@@ -71,14 +73,15 @@ class Tally:
     """All that has to be kept of what a gate measured since it began.
 
     `failures` and `inconclusives` are over the whole gate. A row of successes is broken by any
-    other answer, a row of errors too. `last_at` is when the last measuring ended, None before the
-    first; `last_detail` is what that one said.
+    other answer, a row of errors too. `first_at` and `last_at` are when the first and the last
+    measuring ended, None before the first; `last_detail` is what the last one said.
     """
 
     successes_in_row: int = 0
     failures: int = 0
     inconclusives: int = 0
     errors_in_row: int = 0
+    first_at: datetime | None = None
     last_at: datetime | None = None
     last_detail: str = ""
 
@@ -87,7 +90,7 @@ class Tally:
 
         `Running` is no answer, so it counts as Inconclusive: it must never pass a gate.
         """
-        past = replace(self, successes_in_row=0, errors_in_row=0)
+        past = replace(self, successes_in_row=0, errors_in_row=0, first_at=self.first_at or at)
         seen = replace(past, last_at=at, last_detail=measurement.detail)
         match measurement.verdict:
             case Verdict.SUCCESSFUL:
@@ -115,8 +118,9 @@ def gate_verdict(tally: Tally, counting: Counting) -> Judgement:
     A limit is what is tolerated: one more stops the gate. Judged in this order, so that what
     stops comes before what passes: more than `failure_limit` failed is Failed; more than
     `consecutive_error_limit` errors in a row is Error; more than `inconclusive_limit` is
-    Inconclusive; `consecutive_successes` in a row is Successful; anything else, also nothing
-    measured at all, is Running.
+    Inconclusive; `consecutive_successes` in a row is Successful; when the next measurement would
+    begin later than `deadline` after the first, it is Error, because what is known proves neither;
+    anything else, also nothing measured at all, is Running.
 
     The first verdict other than Running is the gate's: it is not measured again. Whoever wants
     it asked afresh starts with an empty Tally.
@@ -135,8 +139,11 @@ def gate_verdict(tally: Tally, counting: Counting) -> Judgement:
         in_row = " in a row" if wanted > 1 else ""
         reason = f"{tally.successes_in_row} successful{in_row}: {tally.last_detail}"
         return Judgement(Verdict.SUCCESSFUL, reason)
-    if tally.last_at is None:
+    if tally.first_at is None or tally.last_at is None:
         return Judgement(Verdict.RUNNING, "not measured yet")
+    if tally.last_at + counting.interval > tally.first_at + counting.deadline:
+        limit = format_duration(counting.deadline)
+        return Judgement(Verdict.ERROR, f"not passed within {limit}: {tally.last_detail}")
     reason = f"{tally.successes_in_row} of {wanted} successful in a row: {tally.last_detail}"
     return Judgement(Verdict.RUNNING, reason)
 

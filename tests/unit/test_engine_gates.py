@@ -117,6 +117,23 @@ def test_it_is_asked_as_often_as_the_plan_counts() -> None:
     assert [at - begun for at in times] == [seconds(30), seconds(50), seconds(70), seconds(90)]
 
 
+def test_a_gate_that_can_neither_pass_nor_fail_halts_at_its_deadline() -> None:
+    """Answers and errors in turn end it; resumed, it has its whole time again."""
+    counting = Counting(interval=minutes(1), consecutive_successes=2, deadline=minutes(3))
+    made = rollout(scale_set(1), gates=(Gate(PROBE, None, counting),))
+    service, journal = FakeService(scale_set(1)), MemoryJournal()
+    in_turn = ScriptedProbes([PASSED, BROKEN] * 9)
+    ended = run(made, service, service.clock, journal, probes=in_turn)
+
+    reason = "gate could not be measured: not passed within PT3M: no connection"
+    assert outcome_of(ended) == (ExitCode.GATE, reason)
+    assert len(in_turn.asked) == 4
+    again = run(
+        made, service, service.clock, journal, probes=ScriptedProbes([BROKEN, PASSED, PASSED])
+    )
+    assert outcome_of(again)[0] is ExitCode.SUCCESS
+
+
 def test_an_inconclusive_gate_holds_a_run_that_waits_until_told_to_go_on() -> None:
     """Told so, it asks again, and only the new answer counts."""
     service, journal = FakeService(scale_set(1)), MemoryJournal()

@@ -206,6 +206,34 @@ def test_asking_for_more_successes_never_passes_sooner(
         assert judged(answers, counting) is Verdict.SUCCESSFUL
 
 
+@given(st.text("SFIER", min_size=12, max_size=12), COUNTINGS, st.integers(0, 10))
+def test_every_gate_ends(answers: str, counting: Counting, limit: int) -> None:
+    """Answers and errors in turn, which no limit counts, are given up at the deadline."""
+    bounded = replace(counting, interval=minutes(1), deadline=minutes(limit))
+
+    assert judged(answers[: limit + 2], bounded) is not Verdict.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [("SESES", Verdict.ERROR), ("SESE", Verdict.RUNNING), ("EEESS", Verdict.SUCCESSFUL)],
+)
+def test_a_gate_may_measure_up_to_its_deadline(answers: str, verdict: Verdict) -> None:
+    """Four minutes, one measurement a minute: the fifth is the last, and may pass it."""
+    counting = Counting(
+        interval=minutes(1),
+        consecutive_successes=2,
+        consecutive_error_limit=99,
+        deadline=minutes(4),
+    )
+
+    judgement = gate_verdict(tally_of(answers), counting)
+
+    assert judgement.verdict is verdict
+    if verdict is Verdict.ERROR:
+        assert judgement.reason == "not passed within PT4M: answer 4: S"
+
+
 def test_the_first_measuring_waits_for_the_initial_delay() -> None:
     """It is counted from the beginning of the gate."""
     counting = Counting(initial_delay=minutes(2), interval=seconds(10))

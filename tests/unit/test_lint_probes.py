@@ -43,6 +43,29 @@ CASES = [
     pytest.param(
         replace(
             PLAN,
+            gates=(
+                Gate(
+                    PROBE,
+                    None,
+                    Counting(
+                        consecutive_successes=4,
+                        interval=timedelta(minutes=1),
+                        deadline=timedelta(minutes=3),
+                    ),
+                ),
+                Gate(
+                    PROBE,
+                    None,
+                    Counting(consecutive_successes=62, interval=timedelta(minutes=1)),
+                ),
+            ),
+        ),
+        ["error gate-deadline-too-short gates[1].deadline"],
+        id="a gate that is given up before it can pass",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
             strategy=Strategy(StrategyType.SLIDING_WINDOW, (Amount(2),)),
             hooks=Hooks(CommandProbe(("./drain.sh",)), CommandProbe(("./undrain.sh",))),
         ),

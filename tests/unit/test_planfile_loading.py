@@ -120,6 +120,7 @@ gates:
     failureLimit: 1
     inconclusiveLimit: 2
     consecutiveErrorLimit: 0
+    deadline: PT2H
 hooks:
   beforeBatch: {{run: [./drain.sh], timeout: PT5M, scope: instance}}
   afterBatch: {{run: [./undrain.sh]}}
@@ -170,6 +171,7 @@ onScale: refuse
                     failure_limit=1,
                     inconclusive_limit=2,
                     consecutive_error_limit=0,
+                    deadline=timedelta(hours=2),
                 ),
             ),
         ),

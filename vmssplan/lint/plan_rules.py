@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vmssplan.durations import format_duration
 from vmssplan.lint.finding import Finding, error, warning
 from vmssplan.lint.probe_rules import (
+    gate_deadline_too_short,
     gate_in_sliding_window,
     hook_in_sliding_window,
     http_addresses,
@@ -201,4 +202,5 @@ _RULES: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
     placeholder_out_of_place,
     secret_in_address,
     no_time_allowed,
+    gate_deadline_too_short,
 )

@@ -144,6 +144,24 @@ def no_time_allowed(plan: Plan) -> Iterator[Finding]:
             )
 
 
+def gate_deadline_too_short(plan: Plan) -> Iterator[Finding]:
+    """Find gates that are given up before they can have enough successes in a row."""
+    for index, gate in enumerate(plan.gates):
+        if isinstance(gate.check, ApprovalGate):
+            continue
+        counting = gate.counting
+        needed = (counting.consecutive_successes - 1) * counting.interval
+        if needed > counting.deadline:
+            yield error(
+                "gate-deadline-too-short",
+                f"gates[{index}].deadline",
+                f"{counting.consecutive_successes} successes in a row, one every"
+                f" {format_duration(counting.interval)}, take {format_duration(needed)}, and the"
+                f" gate is given up after {format_duration(counting.deadline)}: it can never pass",
+                f"use {format_duration(needed)} or longer, or fewer successes",
+            )
+
+
 def http_addresses(plan: Plan) -> Iterator[tuple[str, str]]:
     """Yield every address that the Plan asks, by its key path."""
     return ((f"{path}.url", probe.url) for path, probe in http_probes(plan))

@@ -219,7 +219,9 @@ class Counting:
     """How often a gate measures, and how much of what it measures passes or stops.
 
     The limits are what is tolerated: a gate fails at one more. Failed and Inconclusive
-    measurements count over the whole gate, errors in a row.
+    measurements count over the whole gate, errors in a row. `deadline` is how long after the end
+    of the first measurement the last one may begin: successes and errors in turn, which no limit
+    counts, must not go on for ever.
     """
 
     initial_delay: timedelta = timedelta(0)
@@ -228,6 +230,7 @@ class Counting:
     failure_limit: int = 0
     inconclusive_limit: int = 0
     consecutive_error_limit: int = 4
+    deadline: timedelta = timedelta(hours=1)
 
 
 GateCheck = ApprovalGate | HttpProbe | CommandProbe

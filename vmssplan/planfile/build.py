@@ -227,6 +227,7 @@ def _counting(raw: Mapping[str, Any]) -> Counting:
             failure_limit=("failureLimit", int),
             inconclusive_limit=("inconclusiveLimit", int),
             consecutive_error_limit=("consecutiveErrorLimit", int),
+            deadline=("deadline", parse_duration),
         )
     )
 

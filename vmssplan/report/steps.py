@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.diff import owned_fields
-from vmssplan.model import CommandProbe, HttpProbe, Method
+from vmssplan.model import CommandProbe, Counting, HttpProbe, Method
 from vmssplan.report.wording import counted, one_line, span_text
 from vmssplan.rollout import (
     Approval,
@@ -24,7 +24,6 @@ from vmssplan.rollout import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmssplan.model import Counting
     from vmssplan.rollout import Rollout, Step
 
 
@@ -119,6 +118,8 @@ def _counting_text(counting: Counting) -> str:
         parts.append(f"at most {counting.failure_limit} failed")
     if counting.inconclusive_limit:
         parts.append(f"at most {counting.inconclusive_limit} inconclusive")
+    if counting.deadline != Counting().deadline:
+        parts.append(f"given up after {span_text(counting.deadline)}")
     return "".join(f", {part}" for part in parts)
 
 
