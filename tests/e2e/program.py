@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 PLANS = ROOT / "plans"
@@ -106,6 +106,15 @@ class Program:
             if time.monotonic() > patience_ends:
                 raise AssertionError(f"the journal of {run} never had {lines} lines")
             os.sched_yield()
+
+
+def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Return once it holds; fail when the process ends before, or patience does."""
+    patience_ends = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < patience_ends
+        os.sched_yield()
 
 
 @dataclass(frozen=True, slots=True)

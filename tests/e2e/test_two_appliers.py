@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.program import PATIENCE_SECONDS, PLANS
+from tests.e2e.program import PATIENCE_SECONDS, PLANS, wait_until
 from tests.support.blobs import Shared
 from tests.support.values import START, TARGET
 from vmssplan.engine import events as ev
@@ -18,9 +17,6 @@ from vmssplan.errors import LockHeld
 from vmssplan.ports import LockHolder
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Callable
-
     from tests.azurite import Azurite
     from tests.e2e.program import Program, Result, Simulator
     from vmssplan.engine import Event
@@ -30,15 +26,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 RUN = "web-jammy-1"
 ME = LockHolder("test", "here", 0, START, "")
 WEB = PLANS / "web-jammy.yaml"
-
-
-def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Return once it holds; fail when the process ends before, or patience does."""
-    patience_ends = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < patience_ends
-        os.sched_yield()
 
 
 def resume_when_free(program: Program, *options: str, **extra: str) -> Result:
