@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from types import CodeType
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ANNOTATIONS = 0x100_0000  # what `from __future__ import annotations` asks of compile
+LONGEST_TEXT = 60
 WITHOUT_MUTANTS = (ast.JoinedStr, ast.Import, ast.ImportFrom, ast.Assert)
 Slot = tuple[ast.AST, str, int | None]
 
@@ -200,7 +202,7 @@ class _Maker:
             return
         line = getattr(node, "lineno", getattr(self.top, "lineno", 0))
         lines = place.lines | (_lines(node) if place.is_function and place.lines else frozenset())
-        change = change or f"{_text(node)} -> {_text(other)}"
+        change = change or _difference(_text(node), _text(other))
         self.made.append(Mutant(self.path, self.module, place.where, change, line, lines, code))
 
     def _compiled(self) -> CodeType:
@@ -256,6 +258,21 @@ def _text(node: ast.AST) -> str:
     if isinstance(node, ast.If | ast.While):
         return f"{type(node).__name__.lower()} {ast.unparse(node.test)}"
     return " ".join(ast.unparse(node).split())
+
+
+def _difference(before: str, after: str) -> str:
+    """Return what becomes of what; of long texts only the part that differs."""
+    if len(before) > LONGEST_TEXT:
+        start, words, others = 0, *(re.findall(r"\w+|\W", text) for text in (before, after))
+        while start < min(len(words), len(others)) and words[start] == others[start]:
+            start += 1
+        end = 0
+        rest = min(len(words), len(others)) - start
+        while end < rest and words[-1 - end] == others[-1 - end]:
+            end += 1
+        before, after = ("".join(one[start : len(one) - end]) for one in (words, others))
+        before, after = (f"... {text.strip(' ,')} ..." for text in (before, after))
+    return f"{before} -> {after}"
 
 
 def _same(one: CodeType, other: CodeType) -> bool:

@@ -39,6 +39,13 @@ def upgrading(made: Rollout, *more: Event) -> RunState:
     return replay(made, [*begun, *more])
 
 
+def at_step(made: Rollout, step: int, *more: Event) -> RunState:
+    """Return the state in which that step is open, and what happened since."""
+    return replay(
+        made, [ev.RunStarted(START, "web-1", "sha256:0"), ev.StepStarted(START, step), *more]
+    )
+
+
 def started(request: int, *ids: str) -> tuple[Event, Event]:
     """Return an upgrade intended and accepted at the start."""
     return (

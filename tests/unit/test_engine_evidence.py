@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MADE = rollout(LIVE, **WINDOW)
 BATCHES = rollout(LIVE, strategy=strategy("fixedBatch", 2), availability=at_most(2))
-DONE = {"image": NEW_IMAGE, "exact_version": NEW, "latest_model_applied": True}
+DONE: dict[str, Any] = {"image": NEW_IMAGE, "exact_version": NEW, "latest_model_applied": True}
 ERROR = AzureError("AllocationFailed", "No room.")
 SUCCEEDED = OperationReport(OperationStatus.SUCCEEDED)
 FAILED = OperationReport(OperationStatus.FAILED, ERROR)

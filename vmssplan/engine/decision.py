@@ -116,7 +116,7 @@ def _ended(stop: ev.StopDecided, state: RunState, now: datetime) -> Command:
 
 
 def _turns_round(stop: Stop, state: RunState) -> bool:
-    if state.in_flight or state.rollback is not None or state.rollout.rollback is None:
+    if state.in_flight or state.rollout.rollback is None:
         return False
     is_asked = state.people.rollback is not None
     is_policy = state.rollout.failure.on_failure is OnFailure.ROLLBACK
@@ -203,13 +203,14 @@ def _next_step(state: RunState, now: datetime) -> Command:
 
 
 def _needs_pin(state: RunState) -> bool:
-    """Tell whether the count must be held now, and is not known to be: also after a resume."""
+    """Tell whether the count must be held now, and is not known to be: also after a resume.
+
+    Holding it is the first step where there is one, and giving it back the last.
+    """
     if state.pins is not None and state.pins.is_settled:
         return False
     steps = state.rollout.steps
-    begin = [n for n, step in enumerate(steps, start=1) if isinstance(step, PinAutoscale)]
-    end = [n for n, step in enumerate(steps, start=1) if isinstance(step, RestoreAutoscale)]
-    return bool(begin and end) and begin[0] <= state.step < end[0]
+    return 1 <= state.step < len(steps) and isinstance(steps[0], PinAutoscale)
 
 
 def _pin(state: RunState, now: datetime) -> Command:

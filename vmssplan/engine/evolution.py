@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import reduce
-from itertools import groupby
 from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.engine import events as ev
@@ -24,7 +22,7 @@ from vmssplan.gates import Measurement, Tally
 from vmssplan.rollout import rollback_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from vmssplan.rollout import Rollout
 
@@ -42,17 +40,20 @@ def evolve(state: RunState, *events: ev.Event) -> RunState:
 
     Events of instances in a row are taken together: one copy of the progress for all of them.
     """
-    for is_of_instances, group in groupby(events, lambda one: isinstance(one, ev.InstanceEvent)):
-        if is_of_instances:
-            state = _instances_evolved(state, group)
+    row: list[ev.InstanceEvent] = []
+    for event in events:
+        if isinstance(event, ev.InstanceEvent):
+            row.append(event)
         else:
-            state = reduce(_evolved, group, state)
-    return state
+            state = _evolved(_instances_evolved(state, row), event)
+            row = []
+    return _instances_evolved(state, row)
 
 
-def _evolved(state: RunState, event: ev.Event) -> RunState:
-    if isinstance(event, ev.InstanceEvent):
-        return _instances_evolved(state, [event])
+def _evolved(
+    state: RunState,
+    event: ev.RequestEvent | ev.AutoscaleEvent | ev.GateEvent | ev.PeopleEvent | ev.RunEvent,
+) -> RunState:
     if isinstance(event, ev.RequestEvent):
         return _request_evolved(state, event)
     if isinstance(event, ev.AutoscaleEvent):
@@ -75,7 +76,6 @@ def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
                 state,
                 step=step,
                 step_started_at=at,
-                deferral=None,
                 floor_reached_at=None,
                 tally=Tally(),
                 hook=None,
@@ -141,7 +141,7 @@ def _gate_evolved(state: RunState, event: ev.GateEvent) -> RunState:
         case ev.GateMeasured(at=at, verdict=verdict, detail=detail):
             return replace(state, tally=state.tally.after(Measurement(verdict, detail), at))
         case ev.HookStarted():
-            return replace(state, hook=None)
+            return state
         case ev.HookEnded():
             return replace(state, hook=event)
         case ev.ApprovalAwaited(step=step):
@@ -174,12 +174,12 @@ def _tally_told(state: RunState, event: ev.PeopleEvent) -> Tally:
     return Tally() if isinstance(event, ev.RunContinued) else state.tally
 
 
-def _instances_evolved(state: RunState, events: Iterable[ev.Event]) -> RunState:
+def _instances_evolved(state: RunState, events: Sequence[ev.InstanceEvent]) -> RunState:
+    if not events:
+        return state
     progress = dict(state.progress)
     deferral, refusal = state.deferral, state.refusal
     for event in events:
-        if not isinstance(event, ev.InstanceEvent):
-            continue
         progress[event.instance_id] = _progress_evolved(progress[event.instance_id], event)
         if isinstance(event, ev.InstanceUpgraded):
             deferral = None
@@ -195,7 +195,7 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
         case ev.InstanceNotStarted():
             return Progress(Phase.PENDING, one.step)
         case ev.InstanceSkipped(reason=reason):
-            return replace(one, phase=Phase.SKIPPED, skip_reason=reason, failure=None)
+            return replace(one, phase=Phase.SKIPPED, skip_reason=reason)
         case ev.InstanceBecameHealthy(at=at):
             return replace(one, healthy_since=at)
         case ev.InstanceBecameUnhealthy(at=at):
@@ -205,7 +205,7 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
         case ev.InstanceReady():
             return replace(one, phase=Phase.READY)
         case ev.InstanceFailed():
-            return replace(one, phase=Phase.FAILED, healthy_since=None, failure=event)
+            return replace(one, phase=Phase.FAILED, failure=event)
     assert_never(event)
 
 
@@ -280,7 +280,7 @@ def _deferral(state: RunState, event: ev.RequestDeferred) -> Deferral:
 
 def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
     """Settle a request; a model write that failed is a refusal."""
-    ended = [one for one in state.in_flight if one.request == event.request]
+    is_model = any(one.request == event.request and not one.instance_ids for one in state.in_flight)
     rest = tuple(one for one in state.in_flight if one.request != event.request)
     deferral = None
     if not event.status and state.deferral is not None:
@@ -288,7 +288,6 @@ def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
         # and the time in doubt was no quiet time.
         deferral = replace(state.deferral, until=max(state.deferral.until, event.at))
     state = replace(state, in_flight=rest, deferral=deferral)
-    is_model = any(not one.instance_ids for one in ended)
     if not is_model or event.status in ("Succeeded", ""):
         return state
     code = int(ExitCode.INSTANCE_FAILED)
@@ -303,18 +302,13 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
     Who asked to roll back still wants it; every other wish to stop is over with the resume.
     """
     progress = {i: _progress_resumed(one, event.at) for i, one in state.progress.items()}
-    retried = [
-        one.step
-        for i, one in progress.items()
-        if one.phase is Phase.PENDING and state.progress[i].phase is Phase.FAILED
-    ]
-    back_to = min(retried, default=state.step + 1)
     is_over = state.step_started_at is None
-    is_going_back = back_to < state.step or (back_to == state.step and is_over)
+    retried = {one.step for i, one in progress.items() if _is_retried(one, state.progress[i])}
+    back_to = [step for step in retried if step < state.step or (step == state.step and is_over)]
     return replace(
         state,
-        step=back_to - 1 if is_going_back else state.step,
-        step_started_at=None if is_going_back else state.step_started_at,
+        step=min(back_to) - 1 if back_to else state.step,
+        step_started_at=None if back_to else state.step_started_at,
         progress=progress,
         in_flight=tuple(replace(one, is_in_doubt=True) for one in state.in_flight),
         deferral=None,
@@ -335,6 +329,10 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
         pins=state.pins and Pins(state.pins.settings, state.pins.count),
         outcome=None,
     )
+
+
+def _is_retried(one: Progress, before: Progress) -> bool:
+    return one.phase is Phase.PENDING and before.phase is Phase.FAILED
 
 
 def _progress_resumed(one: Progress, at: datetime) -> Progress:

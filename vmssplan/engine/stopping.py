@@ -126,7 +126,7 @@ def _drift_after_write(state: RunState, live: Live) -> str | None:
 
 def _is_model_written(state: RunState) -> bool:
     steps = state.rollout.steps
-    last = max((n for n, step in enumerate(steps, 1) if isinstance(step, SetModel)), default=0)
+    last = max(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
     return state.step > last or (state.step == last and state.step_started_at is None)
 
 
