@@ -20,6 +20,9 @@ from vmssplan.rollout import Disposition, Rollout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vmssplan.model import Instance
+    from vmssplan.rollout import PlannedInstance
+
 
 def drifts(rollout: Rollout, live: ScaleSet) -> tuple[str, ...]:
     """Return every difference that matters, as one sentence each; empty when there is none.
@@ -55,10 +58,28 @@ def _instance_drifts(rollout: Rollout, live: ScaleSet) -> Iterator[str]:
             planned.disposition is Disposition.UPGRADE and instance.protected_from_scale_set_actions
         ):
             yield f"{name} was to be upgraded, and is protected from scale set actions now"
+        elif (other := runs_something_else(planned, instance, rollout)) is not None:
+            yield other
     known = {planned.instance_id for planned in rollout.instances}
     for instance in live.instances:
         if instance.instance_id not in known and not instance.is_current(rollout.model):
             yield f"instance {instance.instance_id} was not there when planned, and is outdated"
+
+
+def runs_something_else(
+    planned: PlannedInstance, instance: Instance, rollout: Rollout
+) -> str | None:
+    """Say that an instance to be upgraded runs neither what it ran then, nor what is wanted.
+
+    Somebody brought it to another version meanwhile, which no reviewer saw go.
+    """
+    if planned.disposition is not Disposition.UPGRADE or instance.runs(rollout.model):
+        return None
+    now = instance.exact_version
+    if now is None or now == planned.version or ":" in planned.version:
+        return None
+    name = f"instance {planned.instance_id}"
+    return f"{name} ran {planned.version} when planned, and runs {now} now"
 
 
 def refusals(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes, run
-from tests.support.service import FakeService, without_instance
+from tests.support.service import FakeService, with_instance, without_instance
 from tests.support.values import (
     START,
     autoscale_setting,
@@ -243,3 +243,16 @@ def test_a_rolling_upgrade_that_begins_meanwhile_is_named_and_waited_for() -> No
     assert code_of(ended) is ExitCode.SUCCESS
     codes = {one.code for one in journal.of(ev.RequestDeferred)}
     assert codes <= {"RollingUpgradeInProgress"}
+
+
+def test_an_instance_that_somebody_brought_elsewhere_is_not_overwritten() -> None:
+    """Its version was reviewed; another one stops the Run as stale, with both named."""
+    live = scale_set(2)
+    service = FakeService(live)
+    service.at(minutes(2), lambda s: with_instance(s, "1", exact_version="1.9.7"))
+    ended = run(rollout(live), service, service.clock, MemoryJournal())
+
+    assert code_of(ended) is ExitCode.STALE
+    assert ended.outcome is not None
+    assert ended.outcome.reason == "instance 1 ran 1.9.0 when planned, and runs 1.9.7 now"
+    assert service.asked("upgrade") == [("0",)]

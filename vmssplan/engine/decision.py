@@ -158,7 +158,8 @@ def _next_of_step(state: RunState, live: Live, now: datetime) -> Command:
         case Passed(note):
             return Record((ev.StepCompleted(now, state.step, note),))
         case Stop():
-            return _stopped(command, state, now)
+            # What was started is seen through before the Run ends.
+            return wait(state, now) if state.in_flight else _stopped(command, state, now)
         case _:
             return command
 

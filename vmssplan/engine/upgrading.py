@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Command, Record, ReimageInstances, UpgradeInstances
 from vmssplan.engine.state import Phase
+from vmssplan.engine.stopping import Stop
 from vmssplan.engine.waiting import set_is_busy, wait
+from vmssplan.errors import ExitCode
 from vmssplan.model import BUSY_STATES, Method
 from vmssplan.rollout import UpgradeWindow
+from vmssplan.staleness import runs_something_else
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 def upgrade(
     ids: Sequence[str], limit: int, state: RunState, live: Live, now: datetime
-) -> Command | None:
+) -> Command | Stop | None:
     """Start what the window and the floor allow; None when nothing of the step is left."""
     mine = set(ids)
     is_window = isinstance(state.rollout.steps[state.step - 1], UpgradeWindow)
@@ -38,11 +41,33 @@ def upgrade(
     idle = [live.instances[i] for i in pending if not live.instances[i].is_busy]
     chosen = startable(idle, limit, state, live)
     if chosen:
+        drift = _not_as_reviewed(chosen, state, live)
+        if drift is not None:
+            return Stop(ExitCode.STALE, drift)
         is_upgrade = state.rollout.method is Method.UPGRADE
         return (UpgradeInstances if is_upgrade else ReimageInstances)(state.step, chosen)
     if not idle and not state.in_flight:
         return set_is_busy(state, live, now)
     return wait(state, now) if limit <= 0 else below_floor(state, live, now)
+
+
+def _not_as_reviewed(ids: Sequence[str], state: RunState, live: Live) -> str | None:
+    """Name an instance that runs what no reviewer saw, before it is operated on for the first time.
+
+    On the way back it does not matter what exactly it runs.
+    """
+    if state.rollback is not None:
+        return None
+    planned = {one.instance_id: one for one in state.rollout.instances}
+    for instance_id in ids:
+        if instance_id in state.touched:
+            continue
+        found = runs_something_else(
+            planned[instance_id], live.instances[instance_id], state.rollout
+        )
+        if found is not None:
+            return found
+    return None
 
 
 def startable(
