@@ -174,19 +174,21 @@ def _ramp(
         start += size
 
 
-def _order_value(instance: Instance, key: OrderKey) -> tuple[bool, Any]:
+def _order_value(instance: Instance, key: OrderKey) -> tuple[Any, ...]:
+    """Sort instances without a domain behind the others."""
     match key:
         case OrderKey.UPDATE_DOMAIN:
-            return (instance.update_domain is None, instance.update_domain or 0)
+            return (instance.update_domain is None, instance.update_domain)
         case OrderKey.FAULT_DOMAIN:
-            return (instance.fault_domain is None, instance.fault_domain or 0)
+            return (instance.fault_domain is None, instance.fault_domain)
         case OrderKey.ZONE:
-            return (instance.zone is None, instance.zone or "")
+            return (instance.zone is None, instance.zone)
         case OrderKey.INSTANCE_ID:
-            return (False, natural_order(instance.instance_id))
+            return natural_order(instance.instance_id)
     assert_never(key)
 
 
-def natural_order(instance_id: str) -> tuple[int, str]:
+def natural_order(instance_id: str) -> tuple[bool, int, str]:
     """Sort decimal ids by value, others after them by text."""
-    return (len(instance_id), instance_id) if instance_id.isdecimal() else (1 << 20, instance_id)
+    is_number = instance_id.isdecimal()
+    return (not is_number, len(instance_id) if is_number else 0, instance_id)

@@ -115,6 +115,8 @@ class _Maker:
                 match part:
                     case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                         self._definition(part, where)
+                    case ast.AnnAssign(value=ast.Call()):
+                        continue  # what a dataclass makes of it is not put in place
                     case ast.AnnAssign(value=ast.expr() as value):
                         place = Place(where, frozenset())
                         self._expression(value, (part, "value", None), place)

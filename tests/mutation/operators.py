@@ -178,7 +178,8 @@ def _call_mutants(node: ast.Call, names: Mapping[str, object]) -> Iterator[ast.e
         if isinstance(argument, ast.Starred) or (is_member and len(node.args) > 1):
             yield _with(node, args=[*node.args[:number], *node.args[number + 1 :]])
     for number, keyword in enumerate(node.keywords):
-        if not is_text(keyword.value) or isinstance(keyword.value, ast.Constant):
+        is_none = isinstance(keyword.value, ast.Constant) and keyword.value.value is None
+        if is_none or not is_text(keyword.value):
             rest = [*node.keywords[:number], *node.keywords[number + 1 :]]
             yield _with(node, keywords=rest)
 
@@ -222,6 +223,8 @@ def _case_mutants(case: ast.match_case) -> Iterator[ast.match_case]:
 
 def _other_results(value: ast.expr, returns: ast.expr | None) -> Sequence[ast.expr]:
     """Return the plainest other results; only those the annotation of the function allows."""
+    if isinstance(value, ast.Tuple | ast.List) and not value.elts:
+        return []
     kind = ast.unparse(returns) if returns is not None else "None"
     none = ast.Constant(value=None)
     if kind == "bool":

@@ -105,6 +105,7 @@ class Judge:
         measured = coverage.Coverage(
             data_file=None, config_file=False, include=list(files.values())
         )
+        measured.set_option("run:disable_warnings", ["no-data-collected"])
         measured.start()
         for item, after in zip(items, [*items[1:], None], strict=True):
             measured.switch_context(item.nodeid)

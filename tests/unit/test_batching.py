@@ -112,6 +112,42 @@ def test_ids_sort_by_their_number() -> None:
     assert order == ["9", "10", "100", "web_a", "web_b"]
 
 
+def test_equal_ones_sort_by_their_id() -> None:
+    """By number, by text, and where the Plan asks for no key at all."""
+    members = [instance(i) for i in ("web", "abcd", "12", "11", "9")]
+
+    for keys in ((), (OrderKey.INSTANCE_ID,), (OrderKey.INSTANCE_ID, OrderKey.ZONE)):
+        found = batching.ordered(members, strategy(order=Order(by=keys)), SOURCE)
+        assert [one.instance_id for one in found] == ["9", "11", "12", "abcd", "web"]
+
+
+def test_an_id_is_a_key_like_any_other() -> None:
+    """Asked for first, zones do not matter."""
+    members = [instance("1", zone="1"), instance("0", zone="2")]
+    keys = strategy(order=Order(by=(OrderKey.INSTANCE_ID, OrderKey.ZONE)))
+
+    assert [one.instance_id for one in batching.ordered(members, keys, SOURCE)] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "first", "second"),
+    [
+        (OrderKey.UPDATE_DOMAIN, "update_domain", 0, 1),
+        (OrderKey.FAULT_DOMAIN, "fault_domain", 0, 1),
+        (OrderKey.ZONE, "zone", "1", "2"),
+    ],
+)
+def test_instances_without_a_domain_come_last(
+    key: OrderKey, field: str, first: object, second: object
+) -> None:
+    """Behind the highest; among themselves by id."""
+    domains = {"0": None, "1": None, "2": second, "3": first}
+    members = [instance(i, **{field: domain}) for i, domain in domains.items()]
+    found = batching.ordered(members, strategy(order=Order(by=(key,))), SOURCE)
+
+    assert [one.instance_id for one in found] == ["3", "2", "0", "1"]
+
+
 def test_keys_sort_one_after_the_other() -> None:
     """Zone first, then fault domain; instances without a domain come last."""
     members = [
@@ -161,6 +197,8 @@ def test_a_selector_names_by_any_of_its_lists(selector: Selector, *, selected: b
         ),
         ({"power_state": "deallocated"}, {}, "deallocated; start it, then plan again"),
         ({"power_state": "stopped"}, {}, "stopped; start it, then plan again"),
+        ({"power_state": "stopping"}, {}, "stopping; start it, then plan again"),
+        ({"power_state": "deallocating"}, {}, "deallocating; start it, then plan again"),
         ({"provisioning_state": "Failed"}, {}, None),
         ({}, {}, None),
     ],
@@ -185,6 +223,13 @@ def test_what_is_left_alone_has_a_reason(
 def test_what_is_upgraded_has_a_reason(one: object, reason: str) -> None:
     """An outdated instance says what it runs instead."""
     assert batching.upgrade_reason(one, ModelFields(image=NEW_IMAGE)) == reason  # type: ignore[arg-type]
+
+
+def test_a_size_that_is_wanted_says_which_there_is() -> None:
+    """Whatever the image."""
+    big = ModelFields(vm_size="Standard_D8s_v5")
+
+    assert batching.upgrade_reason(instance("0"), big) == "runs 1.9.0 on Standard_D2s_v5"
 
 
 @pytest.mark.parametrize(
@@ -216,3 +261,41 @@ def test_left_out_a_window_may_be_unavailable() -> None:
 
     assert batching.max_unavailable(Availability(), window, raw, 10) == 3
     assert batching.window_size(strategy("slidingWindow"), 10) == 1
+    assert batching.window_size(strategy("slidingWindow", 2, 5), 10) == 2
+
+
+def test_left_out_the_largest_batch_of_a_ramp_may_be_unavailable() -> None:
+    """And one instance, where nothing is to be upgraded."""
+    ramp = strategy("fixedBatch", 1, 5)
+    raw = batching.raw_batches(instances(10), ramp, 10)
+
+    assert batching.max_unavailable(Availability(), ramp, raw, 10) == 5
+    assert batching.max_unavailable(Availability(), ramp, [], 10) == 1
+    assert batching.max_unavailable(Availability(), ramp, [], 0) == 0
+
+
+def lowest(batches: list[str], floor: int, sick: str = "") -> int:
+    """Return the fewest of four in service."""
+    members = [
+        instance(i, application_health=HealthState.UNHEALTHY) if i in sick else instance(i)
+        for i in "0123"
+    ]
+    cut = [batching.Batch(tuple(members[int(i)] for i in ids)) for ids in batches]
+    return batching.lowest_in_service(members, cut, SOURCE, floor)
+
+
+@pytest.mark.parametrize(
+    ("batches", "floor", "sick", "expected"),
+    [
+        pytest.param([], 0, "", 4, id="nothing to do"),
+        pytest.param([], 0, "01", 2, id="nothing to do, some are sick"),
+        pytest.param(["0", "12", "3"], 0, "", 2, id="the largest batch"),
+        pytest.param(["01", "23"], 3, "", 3, id="the floor splits it"),
+        pytest.param(["01", "23"], 0, "01", 2, id="who was cured serves when the next goes"),
+        pytest.param(["01", "23"], 3, "01", 2, id="below the floor from the start"),
+        pytest.param(["0123"], 0, "", 0, id="all at once"),
+    ],
+)
+def test_the_fewest_in_service(batches: list[str], floor: int, sick: str, expected: int) -> None:
+    """Every batch comes back whole before the next one starts."""
+    assert lowest(batches, floor, sick) == expected

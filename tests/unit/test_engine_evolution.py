@@ -120,7 +120,14 @@ def test_what_was_upgraded_ends_a_row_of_deferrals_and_what_is_skipped_a_refusal
 
 def test_events_taken_together_are_events_taken_one_by_one() -> None:
     """In any mixture, and in order."""
-    events = [UPGRADED, put_off(UNTIL), WELL, ev.InstanceUpgraded(START, "1"), refused(), READY]
+    events: list[Event] = [
+        UPGRADED,
+        put_off(UNTIL),
+        WELL,
+        ev.InstanceUpgraded(START, "1"),
+        refused(),
+        READY,
+    ]
     one_by_one = upgrading(MADE)
     for event in events:
         one_by_one = evolve(one_by_one, event)

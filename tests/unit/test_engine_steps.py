@@ -14,8 +14,10 @@ from tests.support.values import (
     START,
     at_most,
     autoscale_setting,
+    current,
     minutes,
     rollout,
+    scale_set,
     seconds,
     strategy,
 )
@@ -184,10 +186,11 @@ def test_the_count_is_not_held_before_the_first_step_in_the_last_or_unasked() ->
 def test_the_count_is_held_on_the_way_back_too() -> None:
     """In every step of it but the last."""
     back = rollback_of(PINNED, ("0", "1"))
+    forward = Live(scale_set([current(n, latest_model_applied=False) for n in "0123"]))
 
     for step in range(1, len(back.steps)):
-        assert isinstance(decide(at_step(back, step), Live(written()), START), PinBounds)
-    assert decide(at_step(back, len(back.steps)), Live(LIVE), START) == over(len(back.steps))
+        assert isinstance(decide(at_step(back, step), forward, START), PinBounds)
+    assert decide(at_step(back, len(back.steps)), forward, START) == over(len(back.steps))
 
 
 def holding(state: RunState, after: float) -> Command:

@@ -73,19 +73,15 @@ def compute_rollout(
             hint="raise availability.maxUnavailable to at least 1, or lower minInService",
         )
     is_window = plan.strategy.type is StrategyType.SLIDING_WINDOW
-    batches = raw if is_window else list(batching.split(raw, max(1, limit)))
-    window = min(max(1, limit), batching.window_size(plan.strategy, total))
+    window = min(limit, batching.window_size(plan.strategy, total))
+    batches = list(batching.split(raw, window if is_window else limit))
+    floor = total - limit
     bounds = Bounds(
         total=total,
         in_service=live.in_service_count(source),
         max_unavailable=limit,
-        floor=max(0, total - limit),
-        lowest_in_service=batching.lowest_in_service(
-            live.instances,
-            list(batching.split(raw, window)) if is_window else batches,
-            source,
-            max(0, total - limit),
-        ),
+        floor=floor,
+        lowest_in_service=batching.lowest_in_service(live.instances, batches, source, floor),
         max_concurrent_operations=plan.availability.max_concurrent_operations,
     )
     settings = tuple(one for one in autoscale if one.enabled)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vmssplan.diff import diff_model
 from vmssplan.model import (
@@ -39,10 +39,11 @@ from vmssplan.rollout.steps import (
 from vmssplan.rollout.values import Disposition, PlannedInstance, Rollback, Rollout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vmssplan.model import AutoscaleSetting, ImageReference, Instance, Plan, ScaleSet
 
+T = TypeVar("T")
 NOT_TOUCHED = "this Run has not changed it"
 
 
@@ -83,13 +84,18 @@ def previous_model(
 
     The model itself may say `latest`, or be ahead of the instances: what ran is what comes back.
     """
-    image = None
-    if wanted.image is not None:
-        running = Counter(_image_run(one, live) for one in outdated)
-        image = running.most_common(1)[0][0]
-    sizes = Counter(one.vm_size for one in outdated if one.vm_size)
-    vm_size = sizes.most_common(1)[0][0] if wanted.vm_size is not None and sizes else None
-    return ModelFields(image=image, vm_size=vm_size)
+    images = (_image_run(one, live) for one in outdated)
+    sizes = (one.vm_size for one in outdated)
+    return ModelFields(
+        image=_most_common(images) if wanted.image is not None else None,
+        vm_size=_most_common(sizes) if wanted.vm_size is not None else None,
+    )
+
+
+def _most_common(values: Iterable[T | None]) -> T | None:
+    """Return the value that is there most often; None when none is known."""
+    known = Counter(one for one in values if one is not None).most_common()
+    return known[0][0] if known else None
 
 
 def _image_run(instance: Instance, live: ScaleSet) -> ImageReference | None:
@@ -145,11 +151,10 @@ def rollback_of(
         raise ValueError(rollout.no_way_back or "there is no way back")
     touched = frozenset(instance_ids)
     instances = tuple(_planned_back(one, touched) for one in rollout.instances)
-    limit = max(1, rollout.bounds.max_unavailable)
+    limit = rollout.bounds.max_unavailable
     ordered = _sick_first(back.steps, touched, frozenset(sick), limit)
-    steps = _without_last_pause(list(_renumbered(_kept(ordered, touched))))
-    if added:
-        steps = _with_added(steps, tuple(one.instance_id for one in added), rollout)
+    kept = _without_last_pause(list(_renumbered(_kept(ordered, touched))))
+    steps = _with_added(kept, tuple(one.instance_id for one in added), limit)
     return replace(
         rollout,
         model=back.model,
@@ -261,16 +266,12 @@ def _renumbered(steps: Iterator[Step]) -> Iterator[Step]:
             yield step
 
 
-def _with_added(steps: Sequence[Step], ids: tuple[str, ...], rollout: Rollout) -> list[Step]:
+def _with_added(steps: Sequence[Step], ids: tuple[str, ...], limit: int) -> list[Step]:
     """Put what came during the Run behind the rest, no more at a time than may be out."""
-    limit = max(1, rollout.bounds.max_unavailable)
     last = max(
-        (
-            n
-            for n, step in enumerate(steps, 1)
-            if isinstance(step, SetModel | AwaitHealth | UpgradeWindow)
-        ),
-        default=0,
+        n
+        for n, step in enumerate(steps, 1)
+        if isinstance(step, SetModel | AwaitHealth | UpgradeWindow)
     )
     number = max((step.batch for step in steps if isinstance(step, UpgradeBatch)), default=0)
     while last < len(steps) and isinstance(steps[last], RunHook):
