@@ -235,3 +235,19 @@ def test_instances_are_reimaged_where_the_plan_says_so() -> None:
     made = rollout(LIVE, strategy=strategy(method=Method.REIMAGE))
 
     assert decide(upgrading(made), Live(written()), START) == ReimageInstances(2, ("0",))
+
+
+def test_room_that_comes_back_at_the_last_moment_is_used() -> None:
+    """The deadline of the floor ends a Run only where there is still no room."""
+    made = rollout(scale_set(4), availability=at_most(1))
+    state = upgrading(made, ev.FloorReached(START, 3, 3))
+    late = START + made.health.deadline
+
+    again = decide(state, Live(written(), {}), late)
+    still = decide(state, Live(with_instance(written(), "3", **SICK), {}), late)
+
+    assert isinstance(again, UpgradeInstances)
+    assert isinstance(still, Record)
+    assert [
+        (type(one), one.exit_code) for one in still.events if isinstance(one, ev.RunHalted)
+    ] == [(ev.RunHalted, 5)]

@@ -43,7 +43,7 @@ def reason_to_stop(state: RunState, live: Live, now: datetime) -> Stop | None:
         if now - oldest >= OPERATION_DEADLINE:
             return Stop(ExitCode.DEADLINE, _never_ended(state))
         return None
-    return must_not_start(state, live) or _deferred_too_long(state) or _floor_too_long(state, now)
+    return must_not_start(state, live) or _deferred_too_long(state)
 
 
 def _never_ended(state: RunState) -> str:
@@ -148,7 +148,8 @@ def blind_too_long(state: RunState) -> Stop | None:
     return Stop(ExitCode.DEADLINE, why)
 
 
-def _floor_too_long(state: RunState, now: datetime) -> Stop | None:
+def floor_too_long(state: RunState, now: datetime) -> Stop | None:
+    """Say why to stop when the floor has forbidden to go on, and still does, for that long."""
     deadline, bounds = state.rollout.health.deadline, state.rollout.bounds
     if state.floor_reached_at is None or now - state.floor_reached_at < deadline:
         return None

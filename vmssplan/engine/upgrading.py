@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Command, Record, ReimageInstances, UpgradeInstances
 from vmssplan.engine.state import Phase
-from vmssplan.engine.stopping import Stop
+from vmssplan.engine.stopping import Stop, floor_too_long
 from vmssplan.engine.waiting import set_is_busy, wait
 from vmssplan.errors import ExitCode
 from vmssplan.model import BUSY_STATES, Method
@@ -104,9 +104,14 @@ def in_service(state: RunState, live: Live) -> int:
     return len(live.serving(state.rollout.health.source) - operated)
 
 
-def below_floor(state: RunState, live: Live, now: datetime) -> Command:
-    """Wait; if it is the floor that forbids to go on, write that down once."""
-    if state.floor_reached_at is None and not state.in_flight:
+def below_floor(state: RunState, live: Live, now: datetime) -> Command | Stop:
+    """Wait, but not for ever; if it is the floor that forbids to go on, write that down once.
+
+    Asked only when there is no room: where it has come back, however late, the Run goes on.
+    """
+    if state.in_flight:
+        return wait(state, now)
+    if state.floor_reached_at is None:
         seen = in_service(state, live)
         return Record((ev.FloorReached(now, seen, state.rollout.bounds.floor),))
-    return wait(state, now)
+    return floor_too_long(state, now) or wait(state, now)
