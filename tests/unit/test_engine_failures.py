@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 NO_ROOM = AzureError("AllocationFailed", "No room.")
-PAIRS = {"strategy": strategy("fixedBatch", 2), "availability": at_most(2)}
+PAIRS: dict[str, Any] = {"strategy": strategy("fixedBatch", 2), "availability": at_most(2)}
 
 
 def carry_out(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes, run
 from tests.support.service import FakeService, with_instance, without_instance
@@ -19,7 +19,14 @@ from tests.support.values import (
 )
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Abort
-from vmssplan.errors import Conflict, ExitCode, NotPermitted, OutcomeUnknown, ServiceUnavailable
+from vmssplan.errors import (
+    Conflict,
+    ExitCode,
+    NotPermitted,
+    OutcomeUnknown,
+    ServiceUnavailable,
+    VmssplanError,
+)
 from vmssplan.gates import Measurement, Verdict
 from vmssplan.model import (
     ApprovalGate,
@@ -38,10 +45,10 @@ if TYPE_CHECKING:
 SETTING = autoscale_setting(2, 20)
 
 
-def pinning(**changes: object) -> tuple[Rollout, FakeService, MemoryJournal]:
+def pinning(**changes: Any) -> tuple[Rollout, FakeService, MemoryJournal]:
     """Return a rollout of three instances that pins autoscale, and its service."""
     live = scale_set(3)
-    made = rollout(live, autoscale=Autoscale.PIN, settings=(SETTING,), **changes)  # type: ignore[arg-type]
+    made = rollout(live, autoscale=Autoscale.PIN, settings=(SETTING,), **changes)
     return made, FakeService(live, autoscale=(SETTING,)), MemoryJournal()
 
 
@@ -78,7 +85,7 @@ def test_every_kind_of_end_gives_the_bounds_back() -> None:
     """A failure, an abort, an approval that is missing: each ends with autoscale as it was."""
     no = Measurement(Verdict.FAILED, "500")
     probe = Gate(HttpProbe("https://web.invalid"))
-    ends = (
+    ends: tuple[tuple[ExitCode, dict[str, Any], ScriptedProbes | None, MemoryInbox], ...] = (
         (ExitCode.GATE, {"gates": (probe,)}, ScriptedProbes([no]), MemoryInbox()),
         (ExitCode.PAUSED, {"gates": (Gate(ApprovalGate("ok?")),)}, None, MemoryInbox()),
         (ExitCode.CANCELLED, {}, None, MemoryInbox([Abort("1", "ann", START)])),
@@ -154,7 +161,7 @@ def test_bounds_that_cannot_be_given_back_are_named_and_the_end_is_not_hidden() 
 def test_giving_back_is_tried_until_the_deadline() -> None:
     """Then the Run ends all the same."""
     made, service, journal = pinning()
-    many = [ServiceUnavailable("Down", "no answer") for _ in range(500)]
+    many: list[VmssplanError] = [ServiceUnavailable("Down", "no answer") for _ in range(500)]
 
     def break_it() -> None:
         if len(service.asked("upgrade")) == 3 and not service.refusals["writeAutoscale"]:
