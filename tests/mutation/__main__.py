@@ -29,6 +29,7 @@ FAST = (
     "tests/unit/test_engine_*.py",
     "tests/unit/test_executor.py",
     "tests/unit/test_gates.py",
+    "tests/unit/test_autoscaling.py",
     "tests/unit/test_batching.py",
     "tests/unit/test_rollout*.py",
     "tests/unit/test_staleness.py",

@@ -14,11 +14,18 @@ if TYPE_CHECKING:
     from tests.mutation.making import Mutant
 
 
+class NotImportableError(Exception):
+    """The module could not even be imported with that change."""
+
+
 def put_in_place(mutant: Mutant) -> None:
     """Carry the changed statement out, and give what it defines to what was there before."""
     module = sys.modules[mutant.module]
     scratch = dict(vars(module))
-    exec(mutant.code, scratch)  # noqa: S102 - our own code, changed
+    try:
+        exec(mutant.code, scratch)  # noqa: S102 - our own code, changed
+    except Exception as problem:
+        raise NotImportableError(str(mutant)) from problem
     changed = {
         name: value for name, value in scratch.items() if vars(module).get(name) is not value
     }

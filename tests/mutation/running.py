@@ -23,7 +23,7 @@ import coverage
 import pytest
 
 from tests.mutation.making import Mutant
-from tests.mutation.replacing import put_in_place
+from tests.mutation.replacing import NotImportableError, put_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -153,6 +153,8 @@ class Judge:
                     break
             else:
                 code = 0
+        except NotImportableError:
+            code = FAILED
         finally:
             os._exit(code)
 

@@ -157,8 +157,9 @@ class RunState:
 
     def ids(self, *phases: Phase) -> tuple[str, ...]:
         """Return the instances in any of these phases, in the order of the steps."""
-        if len(phases) == 1:
-            return self._by_phase.get(phases[0], ())
+        match phases:
+            case (phase,):
+                return self._by_phase.get(phase, ())
         return tuple(i for i, one in self.progress.items() if one.phase in phases)
 
     @cached_property
