@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test azurite test-az check lint types layers coverage mutants bench clean help
+.PHONY: demo test azurite test-az check lint types layers coverage mutants lint-table bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -57,6 +57,9 @@ coverage: .venv/.development azurite ## The tests that run in one process, with 
 
 mutants: .venv/.development ## Break the safety core on purpose; tests must notice (half an hour).
 	$(BIN)/python -m tests.mutation
+
+lint-table: .venv/.development ## Hold the lint against rehearsals of 2,400 sets and policies (a minute).
+	$(BIN)/python -m tests.lint_table
 
 bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one run.
 	$(BIN)/python -m benchmarks

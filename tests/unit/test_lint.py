@@ -205,8 +205,13 @@ PLAN_CASES = [
             PLAN,
             health=Health(min_healthy_time=timedelta(minutes=5), deadline=timedelta(minutes=4)),
         ),
+        [],
+        id="healthy in time may be proven after the deadline",
+    ),
+    pytest.param(
+        replace(PLAN, health=Health(deadline=timedelta(seconds=9))),
         ["warning deadline-too-short health.deadline"],
-        id="no instance can pass",
+        id="the first look is the last",
     ),
 ]
 
@@ -229,6 +234,34 @@ def gates_plan(last: int, strategy: Strategy, availability: Availability | None 
 
 
 TARGET_CASES = [
+    pytest.param(
+        replace(PLAN, availability=Availability(max_unavailable=percent(20))),
+        scale_set(4),
+        ["warning share-below-one availability.maxUnavailable"],
+        id="a fifth of four",
+    ),
+    pytest.param(
+        replace(PLAN, availability=Availability(max_unavailable=percent(20))),
+        scale_set(5),
+        [],
+        id="a fifth of five",
+    ),
+    pytest.param(
+        replace(PLAN, strategy=fixed(Amount(1), percent(20))),
+        scale_set(4),
+        ["warning share-below-one strategy.batchSize[1]"],
+        id="a batch of a fifth of four, with nothing else to say what may be out",
+    ),
+    pytest.param(
+        replace(
+            PLAN,
+            strategy=fixed(percent(20)),
+            availability=Availability(max_unavailable=Amount(1)),
+        ),
+        scale_set(4),
+        [],
+        id="a batch of a fifth of four, and one may be out",
+    ),
     pytest.param(PLAN, scale_set(4), [], id="nothing wrong"),
     pytest.param(
         strategy_plan(Strategy(StrategyType.PER_UPDATE_DOMAIN)),
@@ -279,7 +312,7 @@ TARGET_CASES = [
     pytest.param(
         replace(PLAN, availability=Availability(min_in_service=percent(80))),
         scale_set(4),
-        [],
+        ["warning floor-rounded-down availability.minInService"],
         id="a share is rounded down",
     ),
     pytest.param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ from vmssplan.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_BETWEEN_LOOKS = timedelta(seconds=10)
 SELECTOR_KEYS = {
     "instanceIds": "instance_ids",
     "updateDomains": "update_domains",
@@ -132,14 +134,15 @@ def _pause_in_sliding_window(plan: Plan) -> Iterator[Finding]:
 
 
 def _deadline_too_short(plan: Plan) -> Iterator[Finding]:
-    health = plan.health
-    if health.min_healthy_time > health.deadline:
+    deadline = plan.health.deadline
+    if deadline < _BETWEEN_LOOKS:
         yield warning(
             "deadline-too-short",
             "health.deadline",
-            f"an instance must be healthy for {format_duration(health.min_healthy_time)} and has"
-            f" only {format_duration(health.deadline)}: none can ever pass",
-            "make health.deadline longer than health.minHealthyTime",
+            f"an instance has {format_duration(deadline)} from its upgrade to be healthy, and is"
+            f" looked at every {format_duration(_BETWEEN_LOOKS)}: one that is not healthy at once"
+            " has failed",
+            "use some minutes",
         )
 
 

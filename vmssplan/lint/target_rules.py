@@ -25,6 +25,7 @@ from vmssplan.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WHOLE = 100
 _DOMAIN_STRATEGIES = {
     StrategyType.PER_UPDATE_DOMAIN: ("update-domains-missing", "update_domain", "update domain"),
     StrategyType.PER_FAULT_DOMAIN: ("fault-domains-missing", "fault_domain", "fault domain"),
@@ -137,6 +138,41 @@ def _batch_larger_than_floor(plan: Plan, scale_set: ScaleSet) -> Iterator[Findin
             )
 
 
+def _share_rounded(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
+    """Find percentages that mean another share of this set than they say."""
+    total = len(scale_set.instances)
+    for path, amount in _largest_shares(plan):
+        if amount.percent and amount.value * total < _WHOLE:
+            yield warning(
+                "share-below-one",
+                path,
+                f"{amount} of {total} instances is less than one: one may be out of service all"
+                f" the same, which is {_WHOLE // total}%",
+                "write 1, so that nobody is misled",
+            )
+    floor = plan.availability.min_in_service
+    if floor is not None and floor.percent and floor.value * total % _WHOLE > 0:
+        kept = floor.of(total)
+        if kept * _WHOLE < floor.value * total:
+            yield warning(
+                "floor-rounded-down",
+                "availability.minInService",
+                f"{floor} of {total} instances is rounded down to {kept}, which is"
+                f" {kept * _WHOLE // total}%",
+                f"write {kept + 1} to keep at least {floor}, or {kept} to say what is meant",
+            )
+
+
+def _largest_shares(plan: Plan) -> Iterator[tuple[str, Amount]]:
+    """Yield what says how many may be out of service at a time."""
+    availability = plan.availability
+    if availability.max_unavailable is not None:
+        yield "availability.maxUnavailable", availability.max_unavailable
+    elif availability.min_in_service is None:
+        for index, size in enumerate(plan.strategy.batch_sizes):
+            yield batch_size_path(plan, index), size
+
+
 def _unmatched_selectors(plan: Plan, scale_set: ScaleSet) -> Iterator[Finding]:
     for name, selector in (("include", plan.strategy.include), ("exclude", plan.strategy.exclude)):
         for key, field in SELECTOR_KEYS.items():
@@ -244,6 +280,7 @@ _RULES = (
     _domains_missing,
     _impossible_floor,
     _batch_larger_than_floor,
+    _share_rounded,
     _unmatched_selectors,
     _selection_empty,
     _gate_after_last_batch,
