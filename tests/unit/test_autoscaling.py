@@ -84,7 +84,7 @@ def test_a_setting_that_somebody_changed_since_is_not_written_over() -> None:
     """The Run is stale; both values are named."""
     story = Story(FOREIGN)
 
-    with pytest.raises(RolloutStale, match="web-autoscale was .*2 to 20.* and is .*5 to 50"):
+    with pytest.raises(RolloutStale, match=r"web-autoscale was .*2 to 20.* and is .*5 to 50"):
         story.pin(Pins((FIRST,), 3))
     assert story.service.autoscale == (FOREIGN,)
     assert story.noted == []
