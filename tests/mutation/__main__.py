@@ -37,10 +37,8 @@ FAST = (
 SLOW = (
     "tests/property/test_batching.py",
     "tests/property/test_replay.py",
-    "tests/property/test_resume.py",
     "tests/property/test_floor.py",
     "tests/property/test_crash*.py",
-    "tests/property/test_swarm*.py",
     "tests/property/test_native_rolling.py",
 )
 
