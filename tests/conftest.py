@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, settings
 
 from tests.azurite import Azurite, CannotInstallError, install, serving
 from tests.support.golden import Golden
+from tests.support.in_process import Here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 settings.register_profile(
     "fixed",
@@ -33,6 +35,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def golden(request: pytest.FixtureRequest) -> Golden:
     """Return what compares a text with its golden file."""
     return Golden(update=bool(request.config.getoption("--update-golden")))
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Here:
+    """Return the program in this process, in an empty folder."""
+    return Here(tmp_path, capsys, monkeypatch)
 
 
 @pytest.fixture(scope="session")

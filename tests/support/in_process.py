@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.e2e.program import environment
+from vmssplan.cli import run
 from vmssplan.cli.logs import SDK_TRACE, StandardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
 
 LOGGERS = ("", "vmssplan", "azure", SDK_TRACE, "opentelemetry")
 
@@ -26,3 +33,44 @@ def logging_put_back() -> Iterator[None]:
             root.removeHandler(handler)
         for name, level in before.items():
             logging.getLogger(name).setLevel(level)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """Everything it printed."""
+        return self.out + self.err
+
+
+class Here:
+    """The program in this process, in a folder and an environment of its own."""
+
+    def __init__(
+        self, folder: Path, capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch
+    ) -> None:
+        self.folder = folder
+        self._capsys = capsys
+        self._patch = patch
+        patch.chdir(folder)
+        kept = environment()
+        for name in set(os.environ) - set(kept):
+            patch.delenv(name)
+        for name, value in kept.items():
+            patch.setenv(name, value)
+
+    def run(self, *arguments: str | Path, **extra: str) -> Answer:
+        """Run to the end."""
+        self._capsys.readouterr()
+        with self._patch.context() as patch, logging_put_back():
+            for name, value in extra.items():
+                patch.setenv(name, value)
+            code = run([str(one) for one in arguments])
+        said = self._capsys.readouterr()
+        return Answer(code, said.out, said.err)

@@ -199,7 +199,7 @@ def test_a_name_cannot_break_out_of_the_comment() -> None:
     )
 
     assert "<b>" not in text.replace("\\<", "")
-    assert "`a\\|b'c<script>`" in again
+    assert "a\\|b\\`c\\<script\\>" in again
 
 
 # --- what `latest` means --------------------------------------------------------------------

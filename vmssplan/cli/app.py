@@ -19,6 +19,7 @@ from vmssplan.cli import (
     simulating,
     steering,
     testing,
+    validating,
 )
 from vmssplan.cli.logs import logged
 
@@ -52,7 +53,7 @@ def _root(
 
 
 app.command("init")(initialising.init)
-app.command("validate")(planning.validate)
+app.command("validate")(validating.validate)
 app.command("plan")(planning.plan)
 app.command("show")(planning.show)
 app.command("apply")(applying.apply)

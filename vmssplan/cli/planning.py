@@ -1,4 +1,4 @@
-"""The verbs that change nothing: validate, plan, show, snapshot, schema."""
+"""The verbs that change nothing: plan, show, snapshot, schema."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from vmssplan.cli.connection import (
     open_session,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.executing import InputOption, LockTimeoutOption, lock_patience, may_ask
 from vmssplan.cli.forecasting import (
     SEEDS,
     LatenciesOption,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from vmssplan.lint import Finding
     from vmssplan.planfile import LoadedPlan
     from vmssplan.report.forecast import Foreseen
+    from vmssplan.report.markdown import Saved
     from vmssplan.rollout import Rollout
 
 IN_AUTOMATION = "TF_IN_AUTOMATION"
@@ -61,43 +63,6 @@ class Format(StrEnum):
     MARKDOWN = "markdown"
 
 
-class LintFormat(StrEnum):
-    """How the lint's findings are printed."""
-
-    TEXT = "text"
-    SARIF = "sarif"
-    GITHUB = "github"
-
-
-def validate(
-    paths: PathsArgument,
-    *,
-    output_format: Annotated[
-        LintFormat,
-        typer.Option(
-            "--format",
-            help="How to print: text, sarif for code scanning, github for annotations.",
-        ),
-    ] = LintFormat.TEXT,
-    no_color: NoColorOption = False,
-) -> int:
-    """Check Plan files without asking any service.
-
-    Example: vmssplan validate plans/
-    """
-    from vmssplan.planfile import load_plans
-
-    console = Console(no_color=no_color)
-    loaded = load_plans(paths, os.environ, distinct_targets=False)
-    if output_format is not LintFormat.TEXT:
-        return _print_findings(loaded, output_format, console)
-    failed = sum(not _report_findings(one, _plan_findings(one), console) for one in loaded)
-    if failed:
-        return ExitCode.REFUSED
-    console.out(f"{len(loaded)} {'Plan is' if len(loaded) == 1 else 'Plans are'} valid.")
-    return ExitCode.SUCCESS
-
-
 def _expiry(text: str | None, out: Path | None) -> timedelta | None:
     if text is None:
         return None
@@ -107,23 +72,6 @@ def _expiry(text: str | None, out: Path | None) -> timedelta | None:
         return parse_duration(text)
     except ValueError as error:
         raise UsageInvalid(f"--expires: {error}") from error
-
-
-def _print_findings(
-    loaded: Sequence[LoadedPlan], output_format: LintFormat, console: Console
-) -> int:
-    """Print what the lint found for a machine; its exit code is that of the text."""
-    from vmssplan.documents import readable_json
-    from vmssplan.lint import Severity
-    from vmssplan.report.findings import github_annotations, sarif
-
-    found = [(one, _plan_findings(one)) for one in loaded]
-    if output_format is LintFormat.SARIF:
-        console.out(readable_json(sarif(found)).rstrip())
-    else:
-        console.out(github_annotations(found).rstrip())
-    is_bad = any(one.severity is Severity.ERROR for _, findings in found for one in findings)
-    return ExitCode.REFUSED if is_bad else ExitCode.SUCCESS
 
 
 def plan(
@@ -153,6 +101,8 @@ def plan(
     no_forecast: NoForecastOption = False,
     forecast_seeds: SeedsOption = SEEDS,
     latencies: LatenciesOption = None,
+    input_: InputOption = "true",
+    lock_timeout: LockTimeoutOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -162,11 +112,16 @@ def plan(
 ) -> int:
     """Show the whole rollout that a Plan means for the live scale set. Changes nothing.
 
+    It never asks and holds no scale set: --input and --lock-timeout are only read, so that the
+    same options can be given to plan and apply.
+
     Example: vmssplan plan plans/web-jammy.yaml --simulator simulator/scenarios/web-12.yaml
     """
     from vmssplan.planfile import load_plans
 
     console = Console(no_color=no_color)
+    may_ask(console, input_, as_json=as_json)
+    lock_patience(lock_timeout)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
     loaded = load_plans(paths, os.environ)
     if out is not None and len(loaded) != 1:
@@ -181,7 +136,7 @@ def plan(
         known = latencies_of(connection, latencies)
         foreseen = [foresee(one, seeds, known, console) for one in planned]
         if output_format is Format.MARKDOWN:
-            _print_comment(planned, foreseen, out, console)
+            _print_comment(planned, foreseen, _saved(planned[0], out, span), console)
         else:
             _print_text(rollouts, foreseen, console)
     if out is not None:
@@ -300,8 +255,8 @@ async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> P
     found: list[Finding] = []
 
     def report(findings: Sequence[Finding]) -> None:
-        found.extend((*_plan_findings(loaded), *findings))
-        if not _report_findings(loaded, found, console):
+        found.extend((*plan_findings(loaded), *findings))
+        if not report_findings(loaded, found, console):
             raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
 
     backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
@@ -316,13 +271,13 @@ async def _plan_all(
         return [await plan_live(one, session, console) for one in loaded]
 
 
-def _plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
+def plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
     from vmssplan.lint import lint_plan
 
     return lint_plan(loaded.plan)
 
 
-def _report_findings(loaded: LoadedPlan, findings: Sequence[Finding], console: Console) -> bool:
+def report_findings(loaded: LoadedPlan, findings: Sequence[Finding], console: Console) -> bool:
     """Print what the lint found; False when any of it refuses the Plan."""
     from vmssplan.lint import Severity
 
@@ -352,15 +307,22 @@ def _print_text(
 def _print_comment(
     planned: Sequence[Planned],
     foreseen: Sequence[Foreseen | None],
-    out: Path | None,
+    saved: Saved | None,
     console: Console,
 ) -> None:
     from vmssplan.report.markdown import Reviewed, plan_comment
 
     pairs = zip(planned, foreseen, strict=True)
     sets = [Reviewed(one.rollout, one.findings, each) for one, each in pairs]
-    command = f"vmssplan apply {out}" if out is not None else ""
-    console.out(plan_comment(sets, command))
+    console.out(plan_comment(sets, saved))
+
+
+def _saved(planned: Planned, out: Path | None, span: timedelta | None) -> Saved | None:
+    from vmssplan.report.markdown import Saved
+
+    if out is None:
+        return None
+    return Saved(str(out), planned.at + span if span is not None else None)
 
 
 def _print_json(rollouts: Sequence[Rollout], console: Console) -> None:
@@ -391,5 +353,4 @@ __all__ = [
     "show",
     "single_plan",
     "snapshot",
-    "validate",
 ]

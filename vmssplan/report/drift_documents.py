@@ -20,7 +20,7 @@ from vmssplan.report.drift import (
     told_notes,
     value_text,
 )
-from vmssplan.report.wording import one_line
+from vmssplan.report.markup import code, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -115,7 +115,7 @@ def drift_markdown(results: Sequence[Result]) -> str:
     for one in results:
         lines += [
             "",
-            f"### {_plain(one.plan)}: {_plain(str(one.target))}, {standing(one).words}",
+            f"### {plain(one.plan)}: {plain(str(one.target))}, {standing(one).words}",
             "",
         ]
         lines += _section(one)
@@ -127,10 +127,10 @@ def _section(result: Result) -> Iterator[str]:
         case DriftReport():
             yield from _report_section(result)
         case RunInProgress(holder=holder):
-            who = _code(str(holder)) if holder else "another process"
+            who = code(str(holder)) if holder else "another process"
             yield f"A Run is in progress, so nothing was compared: {who}"
         case NotCompared(error=error):
-            yield f"Error: {_code(error.message)}"
+            yield f"Error: {code(error.message)}"
         case _:
             assert_never(result)
 
@@ -141,25 +141,15 @@ def _report_section(report: DriftReport) -> Iterator[str]:
     if shown:
         yield from ("", "| field | | base | live | Plan |", "|---|---|---|---|---|")
         for one in shown:
-            base = f"{_code(value_text(one.base))} ({base_name(one.known)})" if one.known else ""
-            values = (_code(value_text(value)) for value in (one.live, one.desired))
+            base = f"{code(value_text(one.base))} ({base_name(one.known)})" if one.known else ""
+            values = (code(value_text(value)) for value in (one.live, one.desired))
             yield f"| `{one.path}` | {field_sentence(one)} | {base} | {' | '.join(values)} |"
     for title, is_drift in (("Instances", True), ("Told, and no drift", False)):
         told = [
-            f"- {_plain(sentence)}: {', '.join(_code(name) for name in names)}"
+            f"- {plain(sentence)}: {', '.join(code(name) for name in names)}"
             for _, sentence, names in instance_groups(report, is_drift=is_drift)
         ]
         if not is_drift:
-            told += [f"- {_plain(note)}" for note in told_notes(report)]
+            told += [f"- {plain(note)}" for note in told_notes(report)]
         if told:
             yield from ("", f"{title}:", "", *told)
-
-
-def _code(text: str) -> str:
-    """Return the text as code in a table, where a bar or a backtick would end it."""
-    return "`" + one_line(text).replace("`", "'").replace("|", "\\|") + "`"
-
-
-def _plain(text: str) -> str:
-    """Return the text with nothing that markdown or HTML would take for its own."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>|#" else c for c in one_line(text))

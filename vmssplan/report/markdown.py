@@ -1,39 +1,41 @@
 """Rollouts as the comment of a pull request: what a reviewer approves, folded up, never too long.
 
 GitHub refuses comments of more than 65,536 characters and Azure DevOps of more than 150,000; this
-keeps below 60,000 by leaving steps out at the end, and says how many.
+keeps below 60,000 by leaving steps out at the end, then whole sections, and says how many.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vmssplan.lint import Finding, Severity
 from vmssplan.report.forecast import Foreseen, foreseen_rows, predicted_line
 from vmssplan.report.listing import symbol_of
+from vmssplan.report.markup import code, fenced, in_html, plain
 from vmssplan.report.steps import step_title
 from vmssplan.report.text import plan_line, target_rows
-from vmssplan.report.wording import counted, one_line
+from vmssplan.report.wording import beginning, counted
 from vmssplan.rollout import Disposition, Rollout, UpgradeBatch, UpgradeWindow, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vmssplan.rollout import Step
+    from vmssplan.rollout import PlannedInstance, Step
 
 LONGEST = 60_000
+RESERVE = 200
+"""Kept free for what tells how much was left out."""
 MARKER = "<!-- vmssplan plan -->"
 """The first line: by it a pipeline finds the comment to renew instead of adding another."""
 NAMED_IN_A_ROW = 40
+LONGEST_NAME = 160
 LEGEND = (
     "`~` changed model field, or instance changed in place · `-/+` instance whose OS disk is"
     " replaced · `=` already current · `!` skipped"
 )
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +47,32 @@ class Reviewed:
     foreseen: Foreseen | None
 
 
-def plan_comment(sets: Sequence[Reviewed], apply_command: str = "") -> str:
-    """Return the comment: a folded section a scale set, open where there are changes."""
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Where the reviewed Rollout is kept, for the command that applies it; until when it may be."""
+
+    file: str
+    expires_at: datetime | None = None
+
+
+def plan_comment(sets: Sequence[Reviewed], saved: Saved | None = None) -> str:
+    """Return the comment: a folded section a scale set, open where there is only one."""
     head = [MARKER, f"### vmssplan: {_headline(sets)}", ""]
-    tail = ["", LEGEND, ""]
-    if apply_command:
-        tail += [f"Apply with `{apply_command}`.", ""]
-    room = LONGEST - len("\n".join([*head, *tail])) - 200
+    tail = [LEGEND, *(_to_apply(sets[0].rollout, saved) if saved else ())]
+    room = LONGEST - RESERVE - sum(len(line) + 1 for line in (*head, *tail))
     body: list[str] = []
     for number, one in enumerate(sets):
         share = room // (len(sets) - number)
         section = _section(one, share, is_open=len(sets) == 1 and one.rollout.has_changes)
-        if len(section) > room:
-            left = counted(len(sets) - number, "scale set")
-            body.append(f"_{left} more did not fit into this comment._")
+        if len(section) + 1 > share:
+            section = _short_section(one)
+        if len(section) + 1 > room:
+            left = counted(len(sets) - number, "more scale set")
+            body.append(f"_{left} did not fit into this comment: see the log of the plan._\n")
             break
         room -= len(section) + 1
         body.append(section)
-    return "\n".join([*head, *body, *tail])
+    return "\n".join([*head, *body, *tail]) + "\n"
 
 
 def _headline(sets: Sequence[Reviewed]) -> str:
@@ -73,30 +83,54 @@ def _headline(sets: Sequence[Reviewed]) -> str:
     return f"{counted(instances, 'instance')} of {counted(len(changed), 'scale set')} to upgrade"
 
 
+def _to_apply(rollout: Rollout, saved: Saved) -> Iterator[str]:
+    if rollout.has_changes:
+        command = f"vmssplan apply {saved.file} --require-digest {digest(rollout)[:23]}"
+        until = f", until {saved.expires_at:%Y-%m-%d %H:%M} UTC" if saved.expires_at else ""
+        yield ""
+        yield f"Apply with {code(beginning(command, RESERVE))}{until}."
+
+
 def _section(one: Reviewed, room: int, *, is_open: bool) -> str:
     """Return the section of one set; steps that do not fit are counted instead."""
     rollout = one.rollout
-    name = html.escape(one_line(f"{rollout.plan} → {rollout.target}"))
-    line = plan_line(rollout).removeprefix("Plan: ")
-    summary = html.escape(line) if rollout.has_changes else "no changes"
-    state = " open" if is_open else ""
-    head = [f"<details{state}><summary><b>{name}</b>: {summary}</summary>", ""]
+    head = [_summary(rollout, is_open=is_open), ""]
     parts = [
-        *_table(("", ""), target_rows(rollout).items()),
+        *_table(("", ""), target_rows(rollout).items() if rollout.has_changes else ()),
         *_model(rollout),
         *_lints(one.findings),
         *_forecast(one),
     ]
-    tail = [
-        *_left_alone(rollout),
-        *_notes(rollout),
-        f"**{escaped(predicted_line(rollout, one.foreseen))}**",
-        "",
-        f"Digest: `{digest(rollout)}`",
-        "</details>",
-    ]
-    left = room - len("\n".join([*head, *parts, *tail]))
+    tail = [*_left_alone(rollout), *_notes(rollout), *_end(one)]
+    left = room - sum(len(line) + 1 for line in (*head, *parts, *tail))
     return "\n".join([*head, *parts, *_steps(rollout, left), *tail])
+
+
+def _short_section(one: Reviewed) -> str:
+    """Return what a reviewer must have at least: what it is, and the digest of it."""
+    head = [_summary(one.rollout, is_open=False), ""]
+    errors = sum(finding.severity is Severity.ERROR for finding in one.findings)
+    told = [f"{counted(errors, 'error')} and"] if errors else []
+    told.append(f"{counted(len(one.findings) - errors, 'warning')} of the lint.")
+    lints = [" ".join(told), ""] if one.findings else []
+    return "\n".join([*head, "_Too long for this comment._", "", *lints, *_end(one)])
+
+
+def _summary(rollout: Rollout, *, is_open: bool) -> str:
+    name = in_html(beginning(f"{rollout.plan} → {rollout.target}", LONGEST_NAME))
+    line = plan_line(rollout).removeprefix("Plan: ") if rollout.has_changes else "no changes"
+    state = " open" if is_open else ""
+    return f"<details{state}><summary><b>{name}</b>: {in_html(line)}</summary>"
+
+
+def _end(one: Reviewed) -> Iterator[str]:
+    rollout = one.rollout
+    if rollout.has_changes:
+        yield f"**{plain(predicted_line(rollout, one.foreseen))}**"
+        yield ""
+    yield f"Digest: `{digest(rollout)}`"
+    yield "</details>"
+    yield ""
 
 
 def _table(columns: tuple[str, str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
@@ -106,7 +140,7 @@ def _table(columns: tuple[str, str], rows: Iterable[tuple[str, str]]) -> Iterato
     yield f"| {columns[0]} | {columns[1]} |"
     yield "| --- | --- |"
     for name, value in pairs:
-        yield f"| {escaped(name)} | {escaped(value)} |"
+        yield f"| {plain(name)} | {plain(value)} |"
     yield ""
 
 
@@ -127,8 +161,8 @@ def _model(rollout: Rollout) -> Iterator[str]:
 def _lints(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
         word = "**Error**" if one.severity is Severity.ERROR else "Warning"
-        text = f"`{one.path}`: {escaped(one.message)} (`{one.rule}`): {escaped(one.fix)}"
-        yield f"- {word} {text}"
+        what = f"{code(one.path)}: {plain(one.message)} ({code(one.rule)}): {plain(one.fix)}"
+        yield f"- {word}: {what}"
     if findings:
         yield ""
 
@@ -141,12 +175,13 @@ def _forecast(one: Reviewed) -> Iterator[str]:
 
 def _steps(rollout: Rollout, room: int) -> Iterator[str]:
     """Yield the table of steps, as many as fit, and how many are left out."""
-    head = ["| step | what | instances |", "| ---: | --- | --- |"]
-    rows = [_step_row(rollout, n, step) for n, step in enumerate(rollout.steps, start=1)]
-    if not rows or not rollout.has_changes:
+    if not rollout.has_changes:
         return
+    known = {one.instance_id: one for one in rollout.instances}
+    rows = [_step_row(rollout, known, n, step) for n, step in enumerate(rollout.steps, start=1)]
+    head = ["| step | what | instances |", "| ---: | --- | --- |"]
     shown: list[str] = []
-    used = len("\n".join(head)) + 100
+    used = sum(len(line) + 1 for line in head) + RESERVE
     for row in rows:
         used += len(row) + 1
         if used > room:
@@ -155,20 +190,18 @@ def _steps(rollout: Rollout, room: int) -> Iterator[str]:
     yield from head
     yield from shown
     if len(shown) < len(rows):
-        yield f"| … | {counted(len(rows) - len(shown), 'more step')}, in the saved Rollout | |"
+        left = counted(len(rows) - len(shown), "more step")
+        yield f"| … | {left}, which did not fit into this comment | |"
     yield ""
 
 
-def _step_row(rollout: Rollout, number: int, step: Step) -> str:
-    named = ""
+def _step_row(rollout: Rollout, known: dict[str, PlannedInstance], number: int, step: Step) -> str:
+    members = ""
     if isinstance(step, UpgradeBatch | UpgradeWindow):
-        known = {one.instance_id: one for one in rollout.instances}
         ids = step.instance_ids
-        symbols = {symbol_of(rollout, known[i]) for i in ids if i in known}
-        symbol = f"`{symbols.pop()}` " if len(symbols) == 1 else ""
-        more = f" and {len(ids) - NAMED_IN_A_ROW} more" if len(ids) > NAMED_IN_A_ROW else ""
-        named = symbol + ", ".join(escaped(i) for i in ids[:NAMED_IN_A_ROW]) + more
-    return f"| {number} | {escaped(step_title(rollout, step))} | {named} |"
+        symbols = {symbol_of(rollout, known[i]) for i in ids}
+        members = f"`{'` `'.join(sorted(symbols))}` {_named(ids)}"
+    return f"| {number} | {plain(step_title(rollout, step))} | {members} |"
 
 
 def _left_alone(rollout: Rollout) -> Iterator[str]:
@@ -176,27 +209,23 @@ def _left_alone(rollout: Rollout) -> Iterator[str]:
     for one in rollout.instances:
         if one.disposition is not Disposition.UPGRADE:
             reasons.setdefault((one.disposition, one.reason), []).append(one.instance_id)
-    for (disposition, reason), ids in reasons.items():
+    for (disposition, reason), ids in sorted(
+        reasons.items(), key=lambda item: item[0][0] is Disposition.CURRENT
+    ):
         symbol = "!" if disposition is Disposition.SKIPPED else "="
-        more = f" and {len(ids) - NAMED_IN_A_ROW} more" if len(ids) > NAMED_IN_A_ROW else ""
-        names = ", ".join(escaped(i) for i in ids[:NAMED_IN_A_ROW]) + more
-        yield f"- `{symbol}` {len(ids)} {disposition}: {escaped(reason)} ({names})"
+        yield f"- `{symbol}` {len(ids)} {disposition}: {plain(reason)} ({_named(ids)})"
     if reasons:
         yield ""
 
 
+def _named(instance_ids: Sequence[str]) -> str:
+    names = ", ".join(plain(one) for one in instance_ids[:NAMED_IN_A_ROW])
+    left = len(instance_ids) - NAMED_IN_A_ROW
+    return f"{names} and {left} more" if left > 0 else names
+
+
 def _notes(rollout: Rollout) -> Iterator[str]:
     for note in rollout.notes:
-        yield f"- {escaped(note)}"
+        yield f"- {plain(note)}"
     if rollout.notes:
         yield ""
-
-
-def escaped(text: str) -> str:
-    """Return the text so that markdown shows it as it is, on one line, in a table too."""
-    return _SPECIAL.sub(r"\\\1", one_line(text)).replace("@", "@\u200b")
-
-
-def fenced(text: str) -> str:
-    """Return the text so that it can neither end the fence around it nor begin a line."""
-    return one_line(text).replace("```", "'''")
