@@ -12,6 +12,7 @@ from tests.support.states import LIVE, WINDOW, at_step, put_off, started, upgrad
 from tests.support.values import (
     NEW,
     NEW_IMAGE,
+    OLD_IMAGE,
     START,
     at_most,
     current,
@@ -122,6 +123,40 @@ def test_a_model_write_in_flight_is_not_made_again() -> None:
     state = at_step(MADE, 1, ev.ModelWriteIntended(START, 1, 1, '"1"'), accepted)
 
     assert isinstance(decide(state, Live(LIVE, {"operation-1": GOES_ON}), START), Wait)
+
+
+def test_an_instance_that_runs_what_nobody_reviewed_is_not_touched() -> None:
+    """The Run ends, after what is in flight; what this Run itself did to one is no surprise."""
+    other = with_instance(written(), "1", exact_version="1.9.5")
+    own = with_instance(written(), "0", exact_version="1.9.5")
+    beside = Live(
+        with_instance(other, "0", provisioning_state="Updating"), {"operation-1": GOES_ON}
+    )
+    reason = "instance 1 ran 1.9.0 when planned, and runs 1.9.5 now"
+
+    assert halted(decide(upgrading(MADE), Live(other), START)) == (ExitCode.STALE, reason)
+    assert isinstance(decide(upgrading(MADE, *started(1, "0")), beside, START), Wait)
+    again = upgrading(
+        MADE,
+        *started(1, "0"),
+        ev.InstanceNotStarted(START, "0"),
+        ev.OperationEnded(START, 1, ""),
+    )
+    assert decide(again, Live(own), START) == UpgradeInstances(2, ("0", "1"))
+    both = with_instance(own, "1", exact_version="1.9.5")
+    assert halted(decide(again, Live(both), START)) == (ExitCode.STALE, reason)
+
+
+def test_on_the_way_back_it_does_not_matter_what_exactly_one_runs() -> None:
+    """All that was touched goes back to the same."""
+    back = ev.RollbackStarted(START, "bad", ("0",))
+    state = upgrading(
+        MADE, *started(1, "0"), ev.OperationEnded(START, 1, ""), back, ev.StepStarted(START, 2)
+    )
+    live = with_model(written(), image=OLD_IMAGE)
+    live = with_instance(live, "0", image=NEW_IMAGE, exact_version="6.6.6")
+
+    assert decide(state, Live(live), START) == UpgradeInstances(2, ("0",))
 
 
 # What failed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -69,6 +69,32 @@ def test_only_owned_fields_of_the_model_matter() -> None:
     assert drifts(rollout(LIVE, model=size), resized) == (
         "model.vmSize was Standard_D2s_v5 when planned, and is Standard_D8s_v5 now",
     )
+
+
+OTHERWISE = ("instance 0 ran 1.9.0 when planned, and runs 1.9.5 now",)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentences"),
+    [
+        pytest.param({}, {"exact_version": "1.9.5"}, OTHERWISE, id="another version"),
+        pytest.param({}, {"exact_version": "1.9.0"}, (), id="the same"),
+        pytest.param({}, {"exact_version": None}, (), id="nobody tells now"),
+        pytest.param({"exact_version": None}, {"exact_version": "1.9.5"}, (), id="nobody told"),
+        pytest.param(
+            {}, {"image": NEW_IMAGE, "exact_version": NEW}, (), id="what is wanted, not the model"
+        ),
+    ],
+)
+def test_what_an_instance_ran_is_part_of_what_was_reviewed(
+    before: dict[str, Any], after: dict[str, Any], sentences: tuple[str, ...]
+) -> None:
+    """Brought to another version by somebody, it is named; but not where that is not known."""
+    live = with_instance(LIVE, "0", latest_model_applied=False, **before)
+
+    assert drifts(rollout(live), with_instance(live, "0", **after)) == sentences
+    excluded = strategy(exclude=Selector(instance_ids=("0",)))
+    assert drifts(rollout(live, strategy=excluded), with_instance(live, "0", **after)) == ()
 
 
 def test_one_that_is_skipped_anyway_may_be_protected() -> None:
