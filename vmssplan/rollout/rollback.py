@@ -84,11 +84,11 @@ def previous_model(
 
     The model itself may say `latest`, or be ahead of the instances: what ran is what comes back.
     """
-    images = (_image_run(one, live) for one in outdated)
-    sizes = (one.vm_size for one in outdated)
+    image: ImageReference | None = _most_common(_image_run(one, live) for one in outdated)
+    vm_size = _most_common(one.vm_size for one in outdated)
     return ModelFields(
-        image=_most_common(images) if wanted.image is not None else None,
-        vm_size=_most_common(sizes) if wanted.vm_size is not None else None,
+        image=image if wanted.image is not None else None,
+        vm_size=vm_size if wanted.vm_size is not None else None,
     )
 
 
