@@ -84,7 +84,7 @@ def previous_model(
 
     The model itself may say `latest`, or be ahead of the instances: what ran is what comes back.
     """
-    image: ImageReference | None = _most_common(_image_run(one, live) for one in outdated)
+    image = _most_common(_image_run(one, live) for one in outdated)
     vm_size = _most_common(one.vm_size for one in outdated)
     return ModelFields(
         image=image if wanted.image is not None else None,
@@ -92,7 +92,7 @@ def previous_model(
     )
 
 
-def _most_common(values: Iterable[T | None]) -> T | None:
+def _most_common(values: Iterable[T]) -> T | None:
     """Return the value that is there most often; None when none is known."""
     known = Counter(one for one in values if one is not None).most_common()
     return known[0][0] if known else None
