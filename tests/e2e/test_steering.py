@@ -1,75 +1,22 @@
-"""A Run steered from other processes: people say go, no, wait, stop, go back; autoscale recovers.
-
-The Run lives behind either door: in the process itself, or in a simulator that is served. It goes
-slowly while somebody steers it, and at once when nobody looks.
-"""
+"""A Run steered from other processes: people say go, no, wait, stop, go back; each exit code."""
 
 from __future__ import annotations
 
-import json
 import signal
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from tests.e2e.program import (
-    PATIENCE_SECONDS,
-    PLANS,
-    SCENARIOS,
-    Program,
-    Simulator,
-    serving,
-    wait_until,
-)
+from tests.e2e.door import RUN, WEB, Door, asking, ended, plan_with
+from tests.e2e.program import SCENARIOS, serving, wait_until
 
 if TYPE_CHECKING:
-    import subprocess
-    from collections.abc import Iterator
-    from pathlib import Path
+    from tests.e2e.program import Program, Simulator
 
-    from tests.e2e.program import Result
-
-RUN = "web-jammy-1"
-WEB = PLANS / "web-jammy.yaml"
-OLD, NEW = "22.04.202609010", "22.04.202611010"
+OLD = "22.04.202609010"
 APPROVAL = 4
-SLOW = 30
 WORK = ("ModelWriteIntended", "UpgradeIntended")
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A service of twelve instances, and the program that works on it."""
-
-    program: Program
-    options: tuple[str, ...]
-    served: Simulator | None = None
-
-    def start(self, *arguments: str | Path, slowly: bool = False) -> subprocess.Popen[str]:
-        """Start a verb on the service."""
-        options = self.options
-        if slowly and self.served is not None:
-            self.served.ask("/clock", {"speed": SLOW}, method="PUT")
-        elif slowly:
-            options = (*options, "--speed", f"{SLOW}x")
-        return self.program.start(*arguments, *options)
-
-    def run(self, *arguments: str | Path) -> Result:
-        """Run a verb on the service, as fast as it can."""
-        if self.served is not None:
-            self.served.ask("/clock", {"mode": "manual"}, method="PUT")
-        return self.program.run(*arguments, *self.options)
-
-    def happened(self, run: str = RUN) -> list[str]:
-        """Return the kinds of Events in the journal."""
-        return [event["type"] for event in self.program.journal(run)]
-
-    def versions(self, plan: Path = WEB) -> set[str]:
-        """Return what the instances that are not protected run."""
-        seen = json.loads(self.run("plan", plan, "--json").out)["rollout"]["instances"]
-        return {one["version"] for one in seen if one["instanceId"] != "7"}
 
 
 @pytest.fixture(params=["embedded", "served"])
@@ -85,26 +32,6 @@ def door(program: Program, request: pytest.FixtureRequest) -> Door:
 def embedded(program: Program) -> Door:
     """Return the embedded door."""
     return Door(program, ("--simulator", str(SCENARIOS / "web-12.yaml")))
-
-
-def plan_with(program: Program, **changes: object) -> Path:
-    """Write the everyday Plan, without its pauses, with these keys changed."""
-    document = yaml.safe_load(WEB.read_text("utf-8"))
-    del document["strategy"]["pauseTimeBetweenBatches"]
-    path = program.folder / "web.yaml"
-    path.write_text(yaml.safe_dump({**document, **changes}), encoding="utf-8")
-    return path
-
-
-def asking(program: Program) -> Path:
-    """Write a Plan that asks somebody after its first batch."""
-    return plan_with(program, gates=[{"after": "batch 1", "approval": {"message": "All well?"}}])
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Wait for the end of a process; return its exit code and all that it said."""
-    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
-    return process.returncode, said
 
 
 # --- approve and reject ---------------------------------------------------------------------
@@ -374,89 +301,3 @@ def after_turn(happened: list[str]) -> list[str]:
     """Return what happened on the way back."""
     is_turned = "RollbackStarted" in happened
     return happened[happened.index("RollbackStarted") :] if is_turned else []
-
-
-# --- autoscale ------------------------------------------------------------------------------
-
-PIN = PLANS / "autoscale-pin.yaml"
-PINNED = "autoscale-pin-1"
-
-
-@pytest.fixture
-def scaled(program: Program, tmp_path: Path) -> Iterator[Door]:
-    """Serve a set that autoscale scales."""
-    with serving(tmp_path, SCENARIOS / "autoscale.yaml") as simulator:
-        yield Door(program, simulator.arguments, simulator)
-
-
-def bounds(door: Door) -> list[tuple[int, int]]:
-    """Return what autoscale may do to the set now, by what a plan sees."""
-    steps: list[dict[str, Any]] = json.loads(door.run("plan", PIN, "--json").out)["rollout"][
-        "steps"
-    ]
-    [pin] = [step for step in steps if step["type"] == "PinAutoscale"]
-    profiles = [one for setting in pin["settings"] for one in setting["profiles"]]
-    return [(one["minimum"], one["maximum"]) for one in profiles]
-
-
-def killed_while_pinned(scaled: Door) -> None:
-    """Kill an apply once it holds the count and has begun to upgrade."""
-    applying = scaled.start("apply", PIN, "--auto-approve", slowly=True)
-    wait_until(lambda: "UpgradeIntended" in scaled.happened(PINNED), applying)
-    applying.send_signal(signal.SIGKILL)
-    applying.communicate()
-
-
-def test_recover_gives_autoscale_back_what_a_killed_run_has_pinned(scaled: Door) -> None:
-    """The bounds are as before, and nothing else has changed: the Run can still be resumed."""
-    before = bounds(scaled)
-    killed_while_pinned(scaled)
-
-    status = scaled.program.run("status", PINNED)
-    held = bounds(scaled)
-    recovered = scaled.run("recover")
-    after = bounds(scaled)
-    again = scaled.run("recover")
-    unknown = scaled.run("recover", "web-jammy-9")
-    resumed = scaled.run("resume", PINNED)
-
-    assert f"vmssplan recover {PINNED}" in status.out
-    assert (before, held, after) == ([(4, 12)], [(8, 8)], [(4, 12)])
-    assert recovered.code == 0, recovered.text
-    assert f"web-autoscale has its bounds back, which {PINNED} had left pinned" in recovered.err
-    assert (again.code, again.out) == (0, "No Run has left autoscale pinned.\n")
-    assert (unknown.code, "there is no Run 'web-jammy-9'" in unknown.err) == (1, True)
-    assert resumed.code == 0, resumed.text
-    assert bounds_of_nothing_to_do(scaled)
-
-
-def bounds_of_nothing_to_do(scaled: Door) -> bool:
-    """Tell whether the set is what was wanted, so that nothing would be pinned."""
-    return scaled.run("plan", PIN, "--detailed-exitcode").code == 0
-
-
-def test_a_resumed_run_gives_autoscale_back_itself(scaled: Door) -> None:
-    """Whoever goes on after a kill needs no recover."""
-    killed_while_pinned(scaled)
-
-    resumed = scaled.run("resume", PINNED)
-    recovered = scaled.run("recover")
-
-    assert resumed.code == 0, resumed.text
-    assert recovered.out == "No Run has left autoscale pinned.\n"
-
-
-def test_recover_leaves_a_run_alone_that_is_carried_out(scaled: Door) -> None:
-    """It gives autoscale its bounds back itself when it ends."""
-    applying = scaled.start("apply", PIN, "--auto-approve", slowly=True)
-    wait_until(lambda: "AutoscalePinned" in scaled.happened(PINNED), applying)
-    recovered = scaled.program.run("recover", *scaled.options)
-    scaled.program.run("abort", PINNED)
-
-    code, said = ended(applying)
-
-    assert recovered.code == 0, recovered.text
-    assert f"{PINNED} is being carried out, and gives it back itself" in recovered.err
-    assert code == 8, said
-    assert "autoscale has its bounds back" in said
-    assert bounds(scaled) == [(4, 12)]
