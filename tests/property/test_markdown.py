@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from vmssplan.model import Plan, ScaleSet
 
 NOTIFIES = re.compile(r"@\w|#\d|\bGH-\d", re.IGNORECASE)
-OURS = re.compile(r"<details( open)?><summary><b>[^<>]*</b>: [^<>]*</summary>|</details>")
+OURS = re.compile(
+    r"<details( open)?><summary><b>[^<>]*</b>: [^<>]*( <b>\d+ (errors?|warnings?)</b>\.)*</summary>"
+    r"|</details>"
+)
 
 
 def _batches(count: int, size: int) -> Rollout:

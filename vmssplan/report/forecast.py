@@ -101,7 +101,8 @@ def _outcomes(forecast: Forecast) -> str:
 
 
 def _bad_image(bad: Forecast) -> str:
-    hit = f"{bad.touched_p50} of {bad.total} instances are hit"
+    verb = "is" if bad.touched_p50 == 1 else "are"
+    hit = f"{bad.touched_p50} of {bad.total} instances {verb} hit"
     if bad.touched_p95 != bad.touched_p50:
         hit += f" (p95 {bad.touched_p95})"
     if bad.completed:

@@ -94,54 +94,76 @@ def _to_apply(rollout: Rollout, saved: Saved) -> Iterator[str]:
 def _section(one: Reviewed, room: int, *, is_open: bool) -> str:
     """Return the section of one set; steps that do not fit are counted instead."""
     rollout = one.rollout
-    head = [_summary(rollout, is_open=is_open), ""]
-    parts = [
-        *_table(("", ""), target_rows(rollout).items() if rollout.has_changes else ()),
-        *_model(rollout),
-        *_lints(one.findings),
+    head = [_summary(one, is_open=is_open), ""]
+    parts = [*_predicted(one), *_model(rollout), *_lints(one.findings)]
+    rules = target_rows(rollout).items() if rollout.has_changes else ()
+    tail = [
+        *_list("Left alone", _left_alone(rollout)),
+        *_list("Decisions", (plain(note) for note in dict.fromkeys(rollout.notes))),
         *_forecast(one),
+        *_table("rules", rules),
+        *_end(one),
     ]
-    tail = [*_left_alone(rollout), *_notes(rollout), *_end(one)]
     left = room - sum(len(line) + 1 for line in (*head, *parts, *tail))
     return "\n".join([*head, *parts, *_steps(rollout, left), *tail])
 
 
 def _short_section(one: Reviewed) -> str:
     """Return what a reviewer must have at least: what it is, and the digest of it."""
-    head = [_summary(one.rollout, is_open=False), ""]
+    head = [_summary(one, is_open=False), ""]
     errors = sum(finding.severity is Severity.ERROR for finding in one.findings)
     told = [f"{counted(errors, 'error')} and"] if errors else []
     told.append(f"{counted(len(one.findings) - errors, 'warning')} of the lint.")
     lints = [" ".join(told), ""] if one.findings else []
-    return "\n".join([*head, "_Too long for this comment._", "", *lints, *_end(one)])
+    return "\n".join(
+        [*head, "_Too long for this comment._", "", *_predicted(one), *lints, *_end(one)]
+    )
 
 
-def _summary(rollout: Rollout, *, is_open: bool) -> str:
+def _summary(one: Reviewed, *, is_open: bool) -> str:
+    rollout = one.rollout
     name = in_html(beginning(f"{rollout.plan} → {rollout.target}", LONGEST_NAME))
-    line = plan_line(rollout).removeprefix("Plan: ") if rollout.has_changes else "no changes"
+    line = plan_line(rollout).removeprefix("Plan: ") if rollout.has_changes else "no changes."
     state = " open" if is_open else ""
-    return f"<details{state}><summary><b>{name}</b>: {in_html(line)}</summary>"
+    told = "".join(f" <b>{text}</b>." for text in _lint_counts(one.findings))
+    return f"<details{state}><summary><b>{name}</b>: {in_html(line)}{told}</summary>"
+
+
+def _lint_counts(findings: Sequence[Finding]) -> Iterator[str]:
+    errors = sum(one.severity is Severity.ERROR for one in findings)
+    if errors:
+        yield counted(errors, "error")
+    if len(findings) > errors:
+        yield counted(len(findings) - errors, "warning")
+
+
+def _predicted(one: Reviewed) -> Iterator[str]:
+    if one.rollout.has_changes:
+        yield f"**{plain(predicted_line(one.rollout, one.foreseen))}**"
+        yield ""
 
 
 def _end(one: Reviewed) -> Iterator[str]:
-    rollout = one.rollout
-    if rollout.has_changes:
-        yield f"**{plain(predicted_line(rollout, one.foreseen))}**"
-        yield ""
-    yield f"Digest: `{digest(rollout)}`"
+    yield f"Digest: `{digest(one.rollout)}`"
     yield "</details>"
     yield ""
 
 
-def _table(columns: tuple[str, str], rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+def _table(name: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     pairs = list(rows)
     if not pairs:
         return
-    yield f"| {columns[0]} | {columns[1]} |"
+    yield f"| {name} |  |"
     yield "| --- | --- |"
-    for name, value in pairs:
-        yield f"| {plain(name)} | {plain(value)} |"
+    for key, value in pairs:
+        yield f"| {plain(key)} | {plain(value)} |"
     yield ""
+
+
+def _list(title: str, items: Iterable[str]) -> Iterator[str]:
+    lines = [f"- {item}" for item in items]
+    if lines:
+        yield from (f"{title}:", "", *lines, "")
 
 
 def _model(rollout: Rollout) -> Iterator[str]:
@@ -160,7 +182,7 @@ def _model(rollout: Rollout) -> Iterator[str]:
 
 def _lints(findings: Sequence[Finding]) -> Iterator[str]:
     for one in findings:
-        word = "**Error**" if one.severity is Severity.ERROR else "Warning"
+        word = "**Error**" if one.severity is Severity.ERROR else "**Warning**"
         what = f"{code(one.path)}: {plain(one.message)} ({code(one.rule)}): {plain(one.fix)}"
         yield f"- {word}: {what}"
     if findings:
@@ -169,8 +191,7 @@ def _lints(findings: Sequence[Finding]) -> Iterator[str]:
 
 def _forecast(one: Reviewed) -> Iterator[str]:
     if one.foreseen is not None:
-        rows = foreseen_rows(one.rollout, one.foreseen)
-        yield from _table(("forecast", ""), rows.items())
+        yield from _table("forecast", foreseen_rows(one.rollout, one.foreseen).items())
 
 
 def _steps(rollout: Rollout, room: int) -> Iterator[str]:
@@ -201,7 +222,17 @@ def _step_row(rollout: Rollout, known: dict[str, PlannedInstance], number: int, 
         ids = step.instance_ids
         symbols = {symbol_of(rollout, known[i]) for i in ids}
         members = f"`{'` `'.join(sorted(symbols))}` {_named(ids)}"
-    return f"| {number} | {plain(step_title(rollout, step))} | {members} |"
+    return f"| {number} | {_titled(step_title(rollout, step))} | {members} |"
+
+
+def _titled(text: str) -> str:
+    """Return the text with what stands between backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text)
+    return " ".join(
+        code(part) if number % 2 else plain(part) for number, part in enumerate(parts) if part
+    ).replace("` ,", "`,")
 
 
 def _left_alone(rollout: Rollout) -> Iterator[str]:
@@ -213,19 +244,10 @@ def _left_alone(rollout: Rollout) -> Iterator[str]:
         reasons.items(), key=lambda item: item[0][0] is Disposition.CURRENT
     ):
         symbol = "!" if disposition is Disposition.SKIPPED else "="
-        yield f"- `{symbol}` {len(ids)} {disposition}: {plain(reason)} ({_named(ids)})"
-    if reasons:
-        yield ""
+        yield f"`{symbol}` {len(ids)} {disposition}: {plain(reason)} ({_named(ids)})"
 
 
 def _named(instance_ids: Sequence[str]) -> str:
     names = ", ".join(plain(one) for one in instance_ids[:NAMED_IN_A_ROW])
     left = len(instance_ids) - NAMED_IN_A_ROW
     return f"{names} and {left} more" if left > 0 else names
-
-
-def _notes(rollout: Rollout) -> Iterator[str]:
-    for note in rollout.notes:
-        yield f"- {plain(note)}"
-    if rollout.notes:
-        yield ""
