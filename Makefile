@@ -1,10 +1,13 @@
 # Everything works from a bare clone with python3 (3.11 or newer), its venv module, and make.
 PYTHON ?= python3
 BIN := .venv/bin
+SEEDS ?= 2000
+FIRST ?= 1
+JOBS ?= 2
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test azurite test-az check lint types layers coverage mutants lint-table bench clean help
+.PHONY: demo test swarm azurite test-az check lint types layers coverage mutants lint-table bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -35,6 +38,9 @@ test: .venv/.development azurite ## Run the tests.
 
 azurite: .venv/.development ## Install the emulator of blob storage; left out where there is no npm.
 	@$(BIN)/python -m tests.azurite
+
+swarm: .venv/.development ## Live through SEEDS made-up Runs, in JOBS processes; what goes wrong is kept as a small case.
+	$(BIN)/python -m tests.swarm --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
 
 test-az: .venv/.development .venv-az/.installed ## Run the tests with the real Azure CLI (700 MB of it).
 	$(BIN)/python -m pytest -q tests/az

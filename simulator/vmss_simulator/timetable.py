@@ -61,7 +61,10 @@ def carry_out(state: State, task: DueTask) -> None:
         case WorkEnds() | WorkFails():
             _finish_work(state, task)
         case InstanceVanishes(operation_id, key, instance_id):
-            state.remove(key, instance_id, "instanceDeleted")
+            scale_set = state.scale_sets.get(key.folded())
+            # One that is deleted again goes with whichever deletion is done first.
+            if scale_set is not None and instance_id in scale_set.instances:
+                state.remove(key, instance_id, "instanceDeleted")
             end_step(state, operation_id)
         case HealthTurns():
             turned = turn_health(state, task)

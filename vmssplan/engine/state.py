@@ -12,7 +12,14 @@ from functools import cached_property
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
 from vmssplan.gates import Tally
-from vmssplan.model import AutoscaleSetting, HealthSource, Instance, OperationReport, ScaleSet
+from vmssplan.model import (
+    UNSEEN,
+    AutoscaleSetting,
+    HealthSource,
+    Instance,
+    OperationReport,
+    ScaleSet,
+)
 from vmssplan.rollout import Rollout, UpgradeBatch, UpgradeWindow
 
 
@@ -220,6 +227,13 @@ class Live:
                 one.instance_id for one in self.scale_set.instances if one.is_in_service(source)
             )
         return self._serving[source]
+
+    def may_serve(self, source: HealthSource) -> frozenset[str]:
+        """Return the ids of the instances that are in service, or may be for all that is known."""
+        unseen = (one for one in self.scale_set.instances if one.power_state == UNSEEN)
+        return self.serving(source).union(
+            one.instance_id for one in unseen if one.may_be_in_service(source)
+        )
 
     def strangers(self, machines: Mapping[str, str]) -> Sequence[Instance]:
         """Return the instances that are not these machines (vm ids by instance id)."""

@@ -75,10 +75,10 @@ def startable(
 ) -> tuple[str, ...]:
     """Return the candidates that may start now, in order, at most `limit`.
 
-    Taking an instance out of service needs room above the floor; repairing one that is out of
-    service already does not.
+    Taking an instance out of service needs room above the floor; repairing one that is known to
+    be out of service already does not.
     """
-    serving = live.serving(state.rollout.health.source)
+    serving = live.may_serve(state.rollout.health.source)
     room = in_service(state, live) - state.rollout.bounds.floor
     chosen: list[str] = []
     for instance in candidates:
@@ -94,7 +94,7 @@ def startable(
 
 def has_room(ids: Sequence[str], state: RunState, live: Live) -> bool:
     """Tell whether all of these may go out of service together."""
-    serving = live.serving(state.rollout.health.source).intersection(ids)
+    serving = live.may_serve(state.rollout.health.source).intersection(ids)
     return len(serving) <= max(0, in_service(state, live) - state.rollout.bounds.floor)
 
 

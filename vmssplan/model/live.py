@@ -31,6 +31,7 @@ class HealthState(StrEnum):
 SUCCEEDED = "Succeeded"
 FAILED = "Failed"
 RUNNING = "running"
+UNSEEN = "unknown"
 BUSY_STATES = frozenset({"Creating", "Updating", "Deleting", "Migrating"})
 
 
@@ -99,6 +100,15 @@ class Instance:
     def is_in_service(self, source: HealthSource) -> bool:
         """Running, healthy, and not being operated on."""
         return not self.is_busy and self.is_healthy(source)
+
+    def may_be_in_service(self, source: HealthSource) -> bool:
+        """In service, or nobody can tell: there is no instance view of it.
+
+        That is never healthy, but what does not answer may serve all the same.
+        """
+        if self.power_state != UNSEEN or self.is_busy:
+            return self.is_in_service(source)
+        return source is not HealthSource.INSTANCE_VIEW or self.provisioning_state == SUCCEEDED
 
     def health_text(self, source: HealthSource) -> str:
         """Say in a few words what the source sees."""
