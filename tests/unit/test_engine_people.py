@@ -105,6 +105,15 @@ def test_a_refusal_halts_and_can_be_thought_over() -> None:
     assert story.go()[0] is ExitCode.SUCCESS
 
 
+def test_the_last_word_counts_at_an_approval() -> None:
+    """A yes that was taken back is no yes, also after a resume."""
+    no = Reject("2", "bob", START, APPROVAL_STEP, "wait")
+    story = Story(made := gated(), approval(made), no)
+
+    assert story.go()[0] is ExitCode.GATE
+    assert story.go()[0] is ExitCode.PAUSED
+
+
 def test_a_held_run_starts_nothing_until_it_is_told_to_go_on() -> None:
     """What is in flight is seen through meanwhile."""
     story = Story(rollout(scale_set(2)), Hold("1", "ann", START))

@@ -100,15 +100,19 @@ def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
 
 
 def _rolling_back(state: RunState, event: ev.RollbackStarted) -> RunState:
-    """Begin at the first step of the way back; what the Run holds and was told stays."""
+    """Begin at the first step of the way back; what the Run holds and was told stays.
+
+    Who has paused the Run has paused its way back too; what a gate has held is no longer asked.
+    """
     back = rollback_of(state.rollout, event.instance_ids, event.added, event.sick)
     begun = RunState.begin(back)
+    held = state.people.held if state.people.held and state.people.held.key else None
     return replace(
         begun,
         run=state.run,
         digest=state.digest,
         requests=state.requests,
-        people=replace(state.people, rollback=None, refusal=None, held=None),
+        people=replace(state.people, rollback=None, refusal=None, held=held),
         pins=state.pins,
         appeared=state.appeared,
         rollback=event,
@@ -154,8 +158,9 @@ def _told(people: People, event: ev.PeopleEvent) -> People:
     match event:
         case ev.ApprovalGiven(step=step):
             return replace(people, approved={**people.approved, step: event}, refusal=None)
-        case ev.ApprovalRefused():
-            return replace(people, refusal=event)
+        case ev.ApprovalRefused(step=step):
+            rest = {n: one for n, one in people.approved.items() if n != step}
+            return replace(people, approved=rest, refusal=event)
         case ev.RunHeld():
             return replace(people, held=event)
         case ev.RunContinued():
@@ -163,7 +168,7 @@ def _told(people: People, event: ev.PeopleEvent) -> People:
         case ev.CancelRequested():
             return replace(people, cancel=event)
         case ev.RollbackRequested():
-            return replace(people, rollback=event)
+            return replace(people, rollback=event, held=None)
         case ev.InstructionIgnored():
             return people
     assert_never(event)
