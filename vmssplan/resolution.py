@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmssplan.errors import NotFound
-from vmssplan.lint import lint_target
+from vmssplan.lint import lint_rollout, lint_target
 from vmssplan.model import (
     Autoscale,
     ModelFields,
@@ -24,6 +24,7 @@ from vmssplan.rollout import compute_rollout, previous_model, to_upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import timedelta
 
     from vmssplan.lint import Finding
     from vmssplan.model import ImageReference, Instance, Plan
@@ -32,11 +33,15 @@ if TYPE_CHECKING:
 
 
 async def compute(
-    plan: Plan, backend: Backend, report: Callable[[Sequence[Finding]], None]
+    plan: Plan,
+    backend: Backend,
+    report: Callable[[Sequence[Finding]], None],
+    boot: timedelta | None = None,
 ) -> tuple[Rollout, ScaleSet]:
     """Observe, lint, pin `latest`, and compute; return the live set beside the Rollout.
 
-    `report` is told what the lint found about the set, and raises where that refuses the Plan.
+    `report` is told what the lint found, about the set and then about the Rollout, and raises
+    where that refuses the Plan; `boot` is as in `lint_rollout`.
     Raises what the backend and `compute_rollout` raise.
     """
     live, _ = await backend.observe(plan.target)
@@ -45,7 +50,9 @@ async def compute(
     is_blind = plan.autoscale is Autoscale.IGNORE
     settings = () if is_blind else await backend.autoscale_settings(plan.target)
     missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
-    return compute_rollout(plan, live, wanted, settings, missing), live
+    rollout = compute_rollout(plan, live, wanted, settings, missing)
+    report(lint_rollout(rollout, boot))
+    return rollout, live
 
 
 async def resolve(fields: ModelFields, live: ScaleSet, backend: Backend) -> ModelFields:

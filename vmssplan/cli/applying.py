@@ -157,7 +157,7 @@ async def _apply(path: Path, connection: Connection, console: Console, manner: M
     store = open_state(connection)
     async with open_session(connection, console) as session:
         stage = Stage(session, store, connection, console, manner.as_json, manner.otel)
-        rollout = await _rollout(path, session, console, manner)
+        rollout = await _rollout(path, session, connection, console, manner)
         _check_digest(rollout, manner.digest)
         if not rollout.has_changes:
             say_nothing_to_do(rollout, stage)
@@ -207,12 +207,15 @@ def _say_ended(run: str, ended: RunState, console: Console) -> int:
     return ended.outcome.exit_code if ended.outcome else ExitCode.SUCCESS
 
 
-async def _rollout(path: Path, session: Session, console: Console, manner: Manner) -> Rollout:
+async def _rollout(
+    path: Path, session: Session, connection: Connection, console: Console, manner: Manner
+) -> Rollout:
     """Load a saved Rollout or compute one from a Plan; print what nobody has seen yet.
 
     Raises RolloutStale for a saved one that has expired.
     """
-    from vmssplan.cli.planning import compute, single_plan
+    from vmssplan.cli.forecasting import latencies_of
+    from vmssplan.cli.planning import plan_live, single_plan
     from vmssplan.report.text import rollout_text
     from vmssplan.stores.local import load_saved
 
@@ -226,7 +229,8 @@ async def _rollout(path: Path, session: Session, console: Console, manner: Manne
                 hint="plan again, and have it reviewed again",
             )
     else:
-        rollout = await compute(single_plan(path), session, console)
+        known = latencies_of(connection, None)
+        rollout = (await plan_live(single_plan(path), session, console, known)).rollout
     is_new = manner.ask or path.suffix != ".json"
     if is_new and not manner.as_json:
         console.out(rollout_text(rollout, paint=console.paint(), width=console.width))

@@ -9,12 +9,13 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vmssplan.durations import parse_duration
 from vmssplan.errors import UsageInvalid
 
 if TYPE_CHECKING:
@@ -85,6 +86,17 @@ class KnownLatencies:
 
     document: Mapping[str, Any]
     basis: str
+
+    @property
+    def boot(self) -> timedelta | None:
+        """Half of the instances' time from the end of an upgrade to known health; None: unknown."""
+        health = self.document.get("health")
+        median = health.get("median") if isinstance(health, dict) else health
+        try:
+            return parse_duration(median) if isinstance(median, str) else None
+        except ValueError:
+            # A wrong one is told when it is rehearsed with.
+            return None
 
 
 @dataclass(frozen=True, slots=True)

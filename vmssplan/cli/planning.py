@@ -26,6 +26,7 @@ from vmssplan.cli.console import Console
 from vmssplan.cli.executing import InputOption, LockTimeoutOption, lock_patience, may_ask
 from vmssplan.cli.forecasting import (
     SEEDS,
+    KnownLatencies,
     LatenciesOption,
     NoForecastOption,
     Planned,
@@ -127,13 +128,13 @@ def plan(
     if out is not None and len(loaded) != 1:
         raise UsageInvalid(f"--out takes one Plan; {len(loaded)} were given")
     span = _expiry(expires, out)
-    planned = asyncio.run(_plan_all(loaded, connection, console))
+    known = latencies_of(connection, latencies)
+    planned = asyncio.run(_plan_all(loaded, connection, known, console))
     rollouts = [one.rollout for one in planned]
     if as_json or output_format is Format.JSON:
         _print_json(rollouts, console)
     else:
         seeds = 0 if no_forecast else forecast_seeds
-        known = latencies_of(connection, latencies)
         foreseen = [foresee(one, seeds, known, console) for one in planned]
         if output_format is Format.MARKDOWN:
             _print_comment(planned, foreseen, _saved(planned[0], out, span), console)
@@ -242,12 +243,9 @@ def schema(
     return ExitCode.SUCCESS
 
 
-async def compute(loaded: LoadedPlan, session: Session, console: Console) -> Rollout:
-    """Return the Rollout of one Plan; raises Refused when a lint finds an error."""
-    return (await plan_live(loaded, session, console)).rollout
-
-
-async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> Planned:
+async def plan_live(
+    loaded: LoadedPlan, session: Session, console: Console, known: KnownLatencies
+) -> Planned:
     """Observe, lint, pin `latest`, and compute; raises Refused when a lint finds an error."""
     from vmssplan.probes import RealProbes
     from vmssplan.resolution import compute as compute_live
@@ -255,20 +253,25 @@ async def plan_live(loaded: LoadedPlan, session: Session, console: Console) -> P
     found: list[Finding] = []
 
     def report(findings: Sequence[Finding]) -> None:
-        found.extend((*plan_findings(loaded), *findings))
-        if not report_findings(loaded, found, console):
+        # What the Plan alone tells is printed together with what the set tells.
+        new = findings if found else (*plan_findings(loaded), *findings)
+        found.extend(new)
+        if not report_findings(loaded, new, console):
             raise Refused(f"the Plan {loaded.plan.name} cannot be carried out as it is")
 
     backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
-    rollout, live = await compute_live(loaded.plan, backend, report)
+    rollout, live = await compute_live(loaded.plan, backend, report, known.boot)
     return Planned(rollout, live, session.clock.now(), tuple(found))
 
 
 async def _plan_all(
-    loaded: Sequence[LoadedPlan], connection: Connection, console: Console
+    loaded: Sequence[LoadedPlan],
+    connection: Connection,
+    known: KnownLatencies,
+    console: Console,
 ) -> list[Planned]:
     async with open_session(connection, console) as session:
-        return [await plan_live(one, session, console) for one in loaded]
+        return [await plan_live(one, session, console, known) for one in loaded]
 
 
 def plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
@@ -347,7 +350,6 @@ def single_plan(path: Path) -> LoadedPlan:
 
 
 __all__ = [
-    "compute",
     "plan",
     "schema",
     "show",

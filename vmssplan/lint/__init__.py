@@ -5,9 +5,19 @@ shows only against a live set and repeats nothing of the former; `lint_rollout` 
 computed Rollout tells. Rule ids are stable: people write them into pull requests.
 """
 
+from vmssplan.lint.catalogue import RULES, LintRule, Reads
 from vmssplan.lint.finding import Finding, Severity
 from vmssplan.lint.plan_rules import lint_plan
 from vmssplan.lint.rollout_rules import lint_rollout
 from vmssplan.lint.target_rules import lint_target
 
-__all__ = ["Finding", "Severity", "lint_plan", "lint_rollout", "lint_target"]
+__all__ = [
+    "RULES",
+    "Finding",
+    "LintRule",
+    "Reads",
+    "Severity",
+    "lint_plan",
+    "lint_rollout",
+    "lint_target",
+]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vmssplan.errors import Problem
 from vmssplan.model import Plan
@@ -17,12 +18,16 @@ _LAST_STEP = re.compile(r"(\.[^.\[\]]*|\[\d+\]|^[^.\[\]]*)$")
 
 @dataclass(frozen=True, slots=True)
 class LoadedPlan:
-    """A Plan and where it came from; `document` counts from 1 within the file."""
+    """A Plan and where it came from; `document` counts from 1 within the file.
+
+    `value` is the document itself, with the environment filled in.
+    """
 
     plan: Plan
     file: str
     document: int
     places: Mapping[str, tuple[int, int]]
+    value: Mapping[str, Any]
 
     def place(self, path: str) -> tuple[int, int]:
         """Return line and column of a key path such as `gates[1].after`.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 PLAN_KIND = "Plan"
-OTHER_KINDS = frozenset({"RolloutTest", "Scenario"})
+OTHER_KINDS = frozenset({"Policy", "RolloutTest", "Scenario"})
 """Kinds that are ours and lie beside Plans, but hold no Plan."""
 
 
@@ -173,7 +173,8 @@ def _foreign(document: Document) -> Problem | None:
 def _loaded(document: Document) -> LoadedPlan:
     assert isinstance(document.value, dict)
     places = {path_text(path): spot.place for path, spot in document.spots.items()}
-    return LoadedPlan(plan_of(document.value), document.file, document.number, places)
+    plan = plan_of(document.value)
+    return LoadedPlan(plan, document.file, document.number, places, document.value)
 
 
 def _where(loaded: LoadedPlan, path: str) -> str:
