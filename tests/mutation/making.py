@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ANNOTATIONS = 0x100_0000  # what `from __future__ import annotations` asks of compile
-LONGEST_TEXT = 60
+LONGEST_TEXT = 90
 WITHOUT_MUTANTS = (ast.JoinedStr, ast.Import, ast.ImportFrom, ast.Assert)
 Slot = tuple[ast.AST, str, int | None]
 

@@ -132,6 +132,8 @@ def _logic_mutants(
             for number, op in enumerate(ops):
                 for other in COMPARISONS[type(op)]:
                     yield _with(node, ops=_put(ops, number, other()))
+        case ast.BoolOp(op=ast.Or(), values=[*_, last]) if is_text(last):
+            return  # what is said where there is nothing to say
         case ast.BoolOp(op=op, values=values):
             yield _with(node, op=ast.Or() if isinstance(op, ast.And) else ast.And())
             for rest in _each_left_out(values):

@@ -255,7 +255,7 @@ def test_the_way_back_begins_afresh_and_keeps_what_the_run_is() -> None:
     approved = ev.ApprovalGiven(START, "1", "ann", START, 4, "x")
     told = (
         approved,
-        ev.ApprovalRefused(START, "2", "bob", 4, "no"),
+        ev.ApprovalRefused(START, "2", "bob", 7, "no"),
         ev.RunHeld(START, "3", "bob", "x"),
         ev.RollbackRequested(START, "4", "bob"),
     )
@@ -269,6 +269,25 @@ def test_the_way_back_begins_afresh_and_keeps_what_the_run_is() -> None:
     assert after.people == People(followed=frozenset("1234"), approved={4: approved})
     assert (after.step, after.step_started_at) == (0, None)
     assert [i for i, one in after.progress.items() if one.phase is Phase.PENDING] == ["0"]
+
+
+def test_who_has_paused_the_run_has_paused_its_way_back() -> None:
+    """What a gate has held is asked no more; who asks back wants it at once."""
+    paused, gate = ev.RunHeld(START, "1", "bob", "x"), ev.RunHeld(START, "", "the gate", "x")
+    asked = ev.RollbackRequested(START, "2", "bob")
+    back = ev.RollbackStarted(LATER, "bad", ("0",))
+
+    assert upgrading(MADE, paused, back).people.held == paused
+    assert upgrading(MADE, gate, back).people.held is None
+    assert upgrading(MADE, paused, asked).people.held is None
+
+
+def test_a_no_takes_back_the_yes_to_that_step_alone() -> None:
+    """The others stand."""
+    given = [ev.ApprovalGiven(START, str(step), "ann", START, step, "x") for step in (4, 7)]
+    no = ev.ApprovalRefused(START, "9", "bob", 7, "no")
+
+    assert at_step(MADE, 1, *given, no).people.approved == {4: given[0]}
 
 
 def test_who_came_is_not_forgotten_on_the_way_back() -> None:

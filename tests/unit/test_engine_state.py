@@ -7,7 +7,7 @@ from tests.support.states import LIVE, WINDOW, started, upgrading
 from tests.support.values import START, minutes, rollout
 from vmssplan.engine import Live, Phase
 from vmssplan.engine import events as ev
-from vmssplan.model import HealthSource, HealthState, OperationReport, OperationStatus
+from vmssplan.model import UNSEEN, HealthSource, HealthState, OperationReport, OperationStatus
 
 MADE = rollout(LIVE, **WINDOW)
 SOURCE = HealthSource.APPLICATION_HEALTH
@@ -40,6 +40,16 @@ def test_sick_is_what_failed_or_is_not_healthy_since_it_was_touched() -> None:
     again = upgrading(MADE, *started(1, "0"), ev.InstanceNotStarted(START, "0"))
     assert again.to_take_back() == (("0",), ())
     assert upgrading(MADE, ev.InstanceUpgraded(START, "0")).to_take_back() == ((), ())
+
+
+def test_only_what_cannot_be_seen_may_serve_beside_what_does() -> None:
+    """Not one that is known to be sick, nor one that is being worked on."""
+    live = with_instance(LIVE, "0", power_state=UNSEEN)
+    live = with_instance(live, "1", application_health=HealthState.UNHEALTHY)
+    live = with_instance(live, "2", power_state=UNSEEN, provisioning_state="Updating")
+
+    assert Live(live).serving(SOURCE) == {"3"}
+    assert Live(live).may_serve(SOURCE) == {"0", "3"}
 
 
 def test_a_look_with_newer_reports_is_the_same_look() -> None:

@@ -21,6 +21,7 @@ from vmssplan.engine import (
 from vmssplan.engine import events as ev
 from vmssplan.engine.upgrading import in_service, startable
 from vmssplan.model import (
+    UNSEEN,
     AzureError,
     CommandProbe,
     Failure,
@@ -210,6 +211,23 @@ def test_the_sick_are_drained_below_the_floor_as_well() -> None:
 
     assert isinstance(command, RunProgram)
     assert command.instance_ids == ("0", "1")
+
+
+def test_what_cannot_be_seen_may_serve_and_needs_room_like_what_does() -> None:
+    """It is not counted as serving, and not taken out as if it were known not to."""
+    unseen = scale_set([instance(str(n), power_state=UNSEEN) for n in range(2)])
+    members = scale_set([*unseen.instances, instance("2"), instance("3", **SICK)])
+    made = rollout(members, strategy=strategy("slidingWindow", 4), availability=at_most(3))
+    state, live = upgrading(made), Live(written(members))
+
+    assert in_service(state, live) == 1
+    assert startable(members.instances, 4, state, live) == ("3",)
+    drain = rollout(
+        members, strategy=strategy("fixedBatch", 3), availability=at_most(3), hooks=DRAIN
+    )
+    command = decide(upgrading(drain), live, START)
+    assert isinstance(command, Record)
+    assert isinstance(command.events[0], ev.FloorReached)
 
 
 def test_what_we_work_on_does_not_serve_whatever_the_list_says() -> None:

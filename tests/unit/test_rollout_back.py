@@ -346,6 +346,33 @@ def test_the_sick_go_first_in_batches_of_their_own() -> None:
     ]
 
 
+def test_batches_of_the_sick_are_none_of_the_others() -> None:
+    """Counted with them, and each awaited for itself."""
+    made = rollout(scale_set(8), **BATCHES)
+    back = rollback_of(made, tuple("01234567"), sick=tuple("012"))
+
+    assert steps(back) == [
+        "SetModel",
+        *("upgrade 1 01 out of service", "await 1", "upgrade 2 2 out of service", "await 2"),
+        *("upgrade 3 5", "await 3", "Pause", "upgrade 4 6", "await 4", "Pause"),
+        *("upgrade 5 7", "await 5", "Pause", "upgrade 6 34", "await 6"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "expected"),
+    [
+        (Hooks(before_batch=DRAIN), ["drain 1 0", "upgrade 1 0 out of service", "await 1"]),
+        (Hooks(after_batch=UNDRAIN), ["upgrade 1 0 out of service", "await 1", "undrain 1 0"]),
+    ],
+)
+def test_the_sick_have_the_hooks_that_there_are(hooks: Hooks, expected: list[str]) -> None:
+    """One, the other, or both."""
+    made = rollout(scale_set(2), **BATCHES, hooks=hooks)
+
+    assert steps(rollback_of(made, ("0",), sick=("0",))) == ["SetModel", *expected]
+
+
 def test_the_sick_are_the_first_of_a_window() -> None:
     """In one step, as it was reviewed."""
     made = rollout(scale_set(5), strategy=strategy("slidingWindow", 2), availability=at_most(2))
@@ -367,6 +394,12 @@ def test_what_came_during_the_run_goes_back_behind_the_rest() -> None:
         *("upgrade 2 78 came meanwhile", "await 2"),
         *("upgrade 3 9 came meanwhile", "await 3"),
         "check 0",
+    ]
+    more = steps(rollback_of(made, tuple("0123"), came("7")))
+    assert [one for one in more if one.startswith("upgrade")] == [
+        "upgrade 1 01",
+        "upgrade 2 23",
+        "upgrade 3 7 came meanwhile",
     ]
     assert steps(rollback_of(made, (), came("7"))) == [
         "SetModel",

@@ -309,7 +309,7 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
     progress = {i: _progress_resumed(one, event.at) for i, one in state.progress.items()}
     is_over = state.step_started_at is None
     retried = {one.step for i, one in progress.items() if _is_retried(one, state.progress[i])}
-    back_to = [step for step in retried if step < state.step or (step == state.step and is_over)]
+    back_to = [step for step in retried if is_over or step < state.step]
     return replace(
         state,
         step=min(back_to) - 1 if back_to else state.step,

@@ -15,7 +15,6 @@ from vmssplan.diff import diff_model
 from vmssplan.model import (
     ApprovalGate,
     Autoscale,
-    Failure,
     ModelFields,
     OnFailure,
     follows_latest,
@@ -158,7 +157,7 @@ def rollback_of(
     return replace(
         rollout,
         model=back.model,
-        failure=Failure(rollout.failure.max_failed_instances, OnFailure.FREEZE),
+        failure=replace(rollout.failure, on_failure=OnFailure.FREEZE),
         fingerprint=replace(rollout.fingerprint, model=_written(rollout)),
         steps=tuple(steps),
         instances=(*instances, *added),
@@ -180,7 +179,7 @@ def _written(rollout: Rollout) -> ModelFields:
 
 def _planned_back(one: PlannedInstance, touched: frozenset[str]) -> PlannedInstance:
     if one.instance_id in touched:
-        return replace(one, disposition=Disposition.UPGRADE, reason="goes back")
+        return replace(one, reason="goes back")
     return replace(one, disposition=Disposition.SKIPPED, reason=NOT_TOUCHED)
 
 
@@ -205,7 +204,7 @@ def _sick_first(
             rest.append(replace(step, instance_ids=(*first, *ids)))
         else:
             rest.append(step)
-    at = max(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
+    at = next(n for n, step in enumerate(steps, 1) if isinstance(step, SetModel))
     return [*rest[:at], *_cure(steps, first, limit), *rest[at:]]
 
 
