@@ -31,6 +31,7 @@ from vmssplan.model import (
     Failure,
     HealthSource,
     HealthState,
+    ModelFields,
     OnFailure,
     OnScale,
     OperationReport,
@@ -191,6 +192,16 @@ def test_a_model_that_others_change_stops_the_run_from_the_moment_it_was_written
     early = halted(decide(at_step(MADE, 1), other, START))
     assert early is not None
     assert early[1].startswith("model.image.version was 1.9.0 when planned")
+
+
+def test_of_several_changes_by_others_the_first_is_named() -> None:
+    """As the diff has them: the image before the size."""
+    made = rollout(LIVE, model=ModelFields(NEW_IMAGE, "Standard_D4s_v5"))
+    other = Live(with_model(LIVE, image=OTHER, vm_size="Standard_D8s_v5"))
+    found = halted(decide(upgrading(made), other, START))
+
+    assert found is not None
+    assert found[1].startswith("somebody changed model.image.version: ")
 
 
 def test_a_machine_in_the_place_of_another_is_no_scaling_that_may_be() -> None:

@@ -201,6 +201,14 @@ def test_a_batch_is_drained_only_when_all_of_it_may_go_out_of_service(
         assert isinstance(command.events[0], ev.FloorReached)
 
 
+def test_one_alone_is_not_drained_at_the_floor() -> None:
+    """It would leave one too few."""
+    made = rollout(AT_THE_FLOOR, availability=at_most(1), hooks=DRAIN)
+    floor = ev.FloorReached(START, 3, 3)
+
+    assert decide(upgrading(made), Live(written(AT_THE_FLOOR)), START) == Record((floor,))
+
+
 def test_the_sick_are_drained_below_the_floor_as_well() -> None:
     """They serve nobody, so no room is needed."""
     members = scale_set([instance(str(n), **SICK) for n in range(4)])
