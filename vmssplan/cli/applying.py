@@ -41,6 +41,7 @@ from vmssplan.cli.executing import (
     restore_left_pins,
     say_nothing_to_do,
 )
+from vmssplan.cli.policing import PolicyOption, policed, policy_of, say_unanswered
 from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
 SHORTEST_DIGEST = 12
@@ -48,6 +49,7 @@ SHORTEST_DIGEST = 12
 if TYPE_CHECKING:
     from vmssplan.cli.connection import Session
     from vmssplan.engine import RunState
+    from vmssplan.policy import Policy
     from vmssplan.ports import StateStore
     from vmssplan.rollout import Rollout
 
@@ -69,6 +71,7 @@ def apply(
             " 12 digits.",
         ),
     ] = None,
+    policy: PolicyOption = None,
     wait: WaitOption = False,
     input_: InputOption = "true",
     lock_timeout: LockTimeoutOption = None,
@@ -101,6 +104,7 @@ def apply(
         otel=otel,
         patience=lock_patience(lock_timeout),
         digest=require_digest,
+        policy=policy_of(policy),
     )
     return asyncio.run(_apply(path, connection, console, manner))
 
@@ -147,6 +151,7 @@ class Manner:
     otel: bool | None = None
     patience: timedelta = timedelta(0)
     digest: str | None = None
+    policy: Policy | None = None
 
 
 async def _apply(path: Path, connection: Connection, console: Console, manner: Manner) -> int:
@@ -228,13 +233,38 @@ async def _rollout(
                 f" and it is {now:%Y-%m-%d %H:%M} now",
                 hint="plan again, and have it reviewed again",
             )
+        await _hold_against(manner.policy, rollout, session, console)
     else:
         known = latencies_of(connection, None)
-        rollout = (await plan_live(single_plan(path), session, console, known)).rollout
+        planned = await plan_live(single_plan(path), session, console, known, manner.policy)
+        rollout = planned.rollout
     is_new = manner.ask or path.suffix != ".json"
     if is_new and not manner.as_json:
         console.out(rollout_text(rollout, paint=console.paint(), width=console.width))
     return rollout
+
+
+async def _hold_against(
+    policy: Policy | None, rollout: Rollout, session: Session, console: Console
+) -> None:
+    """Refuse a saved Rollout that a team's rules deny; what they say of its Plan is not known."""
+    if policy is None:
+        return
+    from vmssplan.lint import Severity
+    from vmssplan.policy import Variable
+
+    live, _ = await session.backend.observe(rollout.target)
+    known = [Variable.LIVE, Variable.ROLLOUT]
+    say_unanswered(policy, known, "a saved Rollout does not hold its Plan", console)
+    denied = []
+    for one in policed(policy, None, live, rollout):
+        text = f"{one.message} [{one.rule}] ({one.fix})"
+        if one.severity is Severity.ERROR:
+            denied.append(text)
+        else:
+            console.warning(text)
+    if denied:
+        raise Refused(f"{policy.file} denies this Rollout:\n  " + "\n  ".join(denied))
 
 
 def _check_digest(rollout: Rollout, wanted: str | None) -> None:

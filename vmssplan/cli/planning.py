@@ -34,6 +34,7 @@ from vmssplan.cli.forecasting import (
     foresee,
     latencies_of,
 )
+from vmssplan.cli.policing import PolicyOption, policed, policy_of
 from vmssplan.durations import parse_duration
 from vmssplan.errors import ExitCode, Refused, UsageInvalid
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from vmssplan.cli.connection import Session
     from vmssplan.lint import Finding
     from vmssplan.planfile import LoadedPlan
+    from vmssplan.policy import Policy
     from vmssplan.report.forecast import Foreseen
     from vmssplan.report.markdown import Saved
     from vmssplan.rollout import Rollout
@@ -102,6 +104,7 @@ def plan(
     no_forecast: NoForecastOption = False,
     forecast_seeds: SeedsOption = SEEDS,
     latencies: LatenciesOption = None,
+    policy: PolicyOption = None,
     input_: InputOption = "true",
     lock_timeout: LockTimeoutOption = None,
     simulator: SimulatorOption = None,
@@ -129,7 +132,8 @@ def plan(
         raise UsageInvalid(f"--out takes one Plan; {len(loaded)} were given")
     span = _expiry(expires, out)
     known = latencies_of(connection, latencies)
-    planned = asyncio.run(_plan_all(loaded, connection, known, console))
+    rules = policy_of(policy)
+    planned = asyncio.run(_plan_all(loaded, connection, known, rules, console))
     rollouts = [one.rollout for one in planned]
     if as_json or output_format is Format.JSON:
         _print_json(rollouts, console)
@@ -244,9 +248,16 @@ def schema(
 
 
 async def plan_live(
-    loaded: LoadedPlan, session: Session, console: Console, known: KnownLatencies
+    loaded: LoadedPlan,
+    session: Session,
+    console: Console,
+    known: KnownLatencies,
+    policy: Policy | None = None,
 ) -> Planned:
-    """Observe, lint, pin `latest`, and compute; raises Refused when a lint finds an error."""
+    """Observe, lint, pin `latest`, and compute; then hold it against the Policy.
+
+    Raises Refused when the lint finds an error, or the Policy denies.
+    """
     from vmssplan.probes import RealProbes
     from vmssplan.resolution import compute as compute_live
 
@@ -261,6 +272,7 @@ async def plan_live(
 
     backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
     rollout, live = await compute_live(loaded.plan, backend, report, known.boot)
+    report(policed(policy, loaded, live, rollout))
     return Planned(rollout, live, session.clock.now(), tuple(found))
 
 
@@ -268,10 +280,11 @@ async def _plan_all(
     loaded: Sequence[LoadedPlan],
     connection: Connection,
     known: KnownLatencies,
+    policy: Policy | None,
     console: Console,
 ) -> list[Planned]:
     async with open_session(connection, console) as session:
-        return [await plan_live(one, session, console, known) for one in loaded]
+        return [await plan_live(one, session, console, known, policy) for one in loaded]
 
 
 def plan_findings(loaded: LoadedPlan) -> tuple[Finding, ...]:
