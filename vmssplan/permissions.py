@@ -71,6 +71,7 @@ OPERATIONS = Need(
     Reach.RESOURCE_GROUP,
     "follow an upgrade until it has ended",
 )
+SIZES = Need(f"{_SETS}/skus/read", Reach.SCALE_SET, "list the sizes the set may have (vmSize)")
 MARKETPLACE = Need(
     "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
     Reach.SUBSCRIPTION,
@@ -116,6 +117,7 @@ NEEDS = (
     UPGRADE,
     REIMAGE,
     OPERATIONS,
+    SIZES,
     MARKETPLACE,
     GALLERY,
     SHARED,
@@ -177,6 +179,8 @@ def needs_of(plan: Plan) -> Iterator[Need]:
     yield from (LOOK, LIST_INSTANCES, ROLLING, WRITE)
     yield REIMAGE if plan.strategy.method is Method.REIMAGE else UPGRADE
     yield OPERATIONS
+    if plan.model.vm_size is not None:
+        yield SIZES
     image = None if plan.model.image is None else _image_need(plan.model.image)
     if image is not None:
         yield image

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from vmssplan.model import (
         AutoscaleSetting,
         CommandProbe,
+        Deprecation,
         HttpProbe,
         ImageReference,
         ModelFields,
         OperationReport,
+        PlatformImage,
         ScaleSet,
     )
     from vmssplan.permissions import Permission
@@ -106,6 +108,14 @@ class Backend(Protocol):
 
         Versions excluded from latest are left out. Raises NotFound where there is no such image.
         """
+        ...
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Read what the publisher of an exact version says of its end; None for nothing."""
+        ...
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """List the sizes that the set may have."""
         ...
 
     async def write_model(

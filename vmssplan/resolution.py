@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmssplan.errors import NotFound
-from vmssplan.lint import lint_rollout, lint_target
+from vmssplan.lint import Offered, image_missing, lint_rollout, lint_service, lint_target
 from vmssplan.model import (
     Autoscale,
     ModelFields,
@@ -19,6 +19,7 @@ from vmssplan.model import (
     image_text,
     pinned,
     same_image,
+    same_name,
 )
 from vmssplan.rollout import compute_rollout, previous_model, to_upgrade
 
@@ -45,14 +46,29 @@ async def compute(
     Raises what the backend and `compute_rollout` raise.
     """
     live, _ = await backend.observe(plan.target)
-    report(lint_target(plan, live))
-    wanted = await resolve(plan.model, live, backend)
+    findings = lint_target(plan, live)
+    try:
+        wanted = await resolve(plan.model, live, backend)
+    except NotFound as error:
+        report((*findings, image_missing(plan.model.image, error.message, error.hint)))
+        raise
+    report((*findings, *lint_service(wanted, await _offered(live, wanted, backend))))
     is_blind = plan.autoscale is Autoscale.IGNORE
     settings = () if is_blind else await backend.autoscale_settings(plan.target)
     missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
     rollout = compute_rollout(plan, live, wanted, settings, missing)
     report(lint_rollout(rollout, boot))
     return rollout, live
+
+
+async def _offered(live: ScaleSet, wanted: ModelFields, backend: Backend) -> Offered:
+    """Ask about what is to be written and is not in force yet."""
+    image, size = wanted.image, wanted.vm_size
+    deprecation = None
+    if isinstance(image, PlatformImage) and not same_image(image, live.model.image):
+        deprecation = await backend.image_deprecation(image, live.location)
+    is_new = size is not None and not same_name(live.model.vm_size, size)
+    return Offered(deprecation, tuple(await backend.sizes(live.id)) if is_new else None)
 
 
 async def resolve(fields: ModelFields, live: ScaleSet, backend: Backend) -> ModelFields:

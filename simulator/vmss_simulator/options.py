@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+USUAL_SIZES = tuple(
+    f"Standard_{family}{cores}s_v{generation}"
+    for family in "DEF"
+    for generation in ((2,) if family == "F" else (3, 4, 5))
+    for cores in (2, 4, 8, 16, 32, 64)
+)
+
+
 class ConcurrentOperations(StrEnum):
     """Whether a second operation may start on a scale set while one runs."""
 
@@ -85,6 +93,8 @@ class Options:
       tests only ever show it refused.
     * repairs_before_suspension: after how many automatic repairs in a row that bring no
       instance back to health the service suspends itself; that it does is documented.
+    * vm_sizes: what a set may be resized to besides what it has; in Azure a question of region,
+      subscription and the day. It is told only: a write of any other size is taken.
     * operation_retry_after: the `Retry-After` of a running operation; None leaves it out.
     """
 
@@ -112,6 +122,7 @@ class Options:
     scale_in_honours_protection: bool = True
     maintenance_eligible: bool = False
     repairs_before_suspension: int = 3
+    vm_sizes: tuple[str, ...] = USUAL_SIZES
     operation_retry_after: timedelta | None = timedelta(seconds=10)
 
     @classmethod
@@ -126,6 +137,8 @@ class Options:
             values["protected_instances"] = ProtectedInstances(values["protected_instances"])
         if "while_rolling" in values:
             values["while_rolling"] = WhileRolling(values["while_rolling"])
+        if "vm_sizes" in values:
+            values["vm_sizes"] = tuple(values["vm_sizes"])
         for name in ("rolling_health_timeout", "automatic_os_upgrade_delay"):
             if name in values:
                 values[name] = parse_duration(values[name])

@@ -105,4 +105,11 @@ def _version(raw: str | Mapping[str, Any]) -> ImageVersion:
     if isinstance(raw, str):
         return ImageVersion(raw)
     published_at = moment(raw["publishedAt"]) if "publishedAt" in raw else None
-    return ImageVersion(raw["version"], published_at, raw.get("excludeFromLatest", False))
+    deprecated_at = moment(raw["deprecatedAt"]) if "deprecatedAt" in raw else None
+    return ImageVersion(
+        raw["version"],
+        published_at,
+        raw.get("excludeFromLatest", False),
+        deprecated_at,
+        raw.get("useInstead"),
+    )

@@ -323,11 +323,17 @@ class AutoscaleSetting:
 
 @dataclass(frozen=True, slots=True)
 class ImageVersion:
-    """One version in the image catalogue, published at some moment of virtual time."""
+    """One version in the image catalogue, published at some moment of virtual time.
+
+    `deprecated_at` is when its publisher deprecates it, None for never; `use_instead` what the
+    publisher names in its place. Here that is only told: it can still be used.
+    """
 
     version: str
     published_at: datetime | None = None
     exclude_from_latest: bool = False
+    deprecated_at: datetime | None = None
+    use_instead: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

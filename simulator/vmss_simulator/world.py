@@ -313,6 +313,18 @@ class World:
         """List the same versions with what a gallery says of them; ArmError 404."""
         return self._state.images.versions(reference, location, self.now)
 
+    def image_version(self, reference: Mapping[str, Any], location: str) -> ImageVersion:
+        """Return the version that the reference names; ArmError 404 when there is none such."""
+        for each in self.image_catalogue(reference, location):
+            if each.version == reference.get("version"):
+                return each
+        raise ArmError(404, "NotFound", "Artifact: VMImage was not found.")
+
+    def sizes(self, key: ScaleSetKey) -> tuple[str, ...]:
+        """List the sizes the set may have, its own first; ArmError 404."""
+        own = documents.vm_size(self.scale_set(key).body)
+        return (own, *(each for each in self.options.vm_sizes if each != own))
+
     def exact_version(self, reference: Mapping[str, Any], location: str) -> str | None:
         """Return what the reference resolves to now, None for an image without versions.
 

@@ -80,6 +80,7 @@ USES: dict[Need, Callable[[Any], Awaitable[Any]]] = {
     permissions.UPGRADE: lambda backend: backend.upgrade_instances(TARGET, ["0"]),
     permissions.REIMAGE: lambda backend: backend.reimage_instances(TARGET, ["0"]),
     permissions.OPERATIONS: _follow,
+    permissions.SIZES: lambda backend: backend.sizes(TARGET),
     permissions.MARKETPLACE: lambda backend: _versions(backend, PlatformImage(**JAMMY)),
     permissions.GALLERY: lambda backend: _versions(backend, ResourceImage(GALLERY_IMAGE)),
     permissions.SHARED: lambda backend: _versions(
@@ -129,6 +130,7 @@ def test_every_use_is_tried() -> None:
     assert len(NEEDS) == len({need.action.casefold() for need in NEEDS})
     asked = {"observe", "operation_report", "rolling_upgrade_in_progress", "image_versions"}
     asked |= {"write_model", "upgrade_instances", "reimage_instances", "addresses"}
+    asked |= {"image_deprecation", "sizes"}
     asked |= {"autoscale_settings", "write_autoscale", "permissions", "aclose"}
     assert {name for name in dir(Service) if not name.startswith("_")} == asked
 

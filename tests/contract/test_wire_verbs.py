@@ -268,7 +268,8 @@ async def test_a_set_is_made_scaled_and_read(tmp_path: Path) -> None:
         here = await sdk.items(sets.list_by_location, "West Europe")
         assert [each.name for each in here] == ["fresh", "web"]
         assert await sdk.items(sets.list_by_location, "eastus") == []
-        (sku,) = await sdk.items(sets.list_skus, GROUP, "fresh")
+        sku, *others = await sdk.items(sets.list_skus, GROUP, "fresh")
+        assert "Standard_D4s_v5" in [each.sku.name for each in others]
         assert (sku.sku.name, sku.capacity.maximum) == ("Standard_D2s_v5", 100)
         assert await sdk.call(sets.convert_to_single_placement_group, GROUP, NAME, {}) is None
         walk = sets.force_recovery_service_fabric_platform_update_domain_walk

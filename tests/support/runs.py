@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from vmssplan.model import (
         AutoscaleSetting,
         CommandProbe,
+        Deprecation,
         HttpProbe,
         ImageReference,
         ModelFields,
         OperationReport,
         Plan,
+        PlatformImage,
         ScaleSet,
         ScaleSetId,
     )
@@ -156,6 +158,14 @@ class MortalBackend:
     async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
         """Pass on."""
         return await self._backend.image_versions(image, location)
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Pass on."""
+        return await self._backend.image_deprecation(image, location)
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """Pass on."""
+        return await self._backend.sizes(target)
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str

@@ -22,11 +22,13 @@ from vmssplan.model import (
     SUCCEEDED,
     AutoscaleSetting,
     AzureError,
+    Deprecation,
     HealthState,
     ImageReference,
     ModelFields,
     OperationReport,
     OperationStatus,
+    PlatformImage,
     ScaleSet,
     ScaleSetId,
     image_version,
@@ -118,6 +120,16 @@ class FakeService:
     async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
         """There is no catalogue."""
         return [f"{location}:{image_version(image)}"]
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Nothing is deprecated."""
+        del image, location
+        return None
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """Only the one it has."""
+        assert target == self.scale_set.id
+        return [self.scale_set.model.vm_size or ""]
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str

@@ -8,6 +8,7 @@ azure-mgmt-compute 39. Pure; imports nothing of Azure's.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vmssplan.durations import parse_duration
@@ -15,6 +16,7 @@ from vmssplan.model import (
     AutomaticRepairs,
     AzureError,
     CommunityGalleryImage,
+    Deprecation,
     HealthState,
     ImageReference,
     Instance,
@@ -128,6 +130,21 @@ def read_image(storage: Mapping[str, Any]) -> ImageReference | None:
         return PlatformImage(*(str(reference.get(name) or "") for name in names))
     uri = _at(storage, "osDisk", "image").get("uri")
     return UriImage(address_without_secrets(uri)) if uri else None
+
+
+def read_deprecation(raw: Mapping[str, Any]) -> Deprecation | None:
+    """Return what the document of one marketplace version says of its end; None for nothing."""
+    status = _at(raw, "properties", "imageDeprecationStatus")
+    state = str(status.get("imageState") or "").casefold()
+    if state not in ("deprecated", "scheduledfordeprecation"):
+        return None
+    at = status.get("scheduledDeprecationTime")
+    instead = _at(status, "alternativeOption").get("value")
+    return Deprecation(
+        is_over=state == "deprecated",
+        at=datetime.fromisoformat(at) if at else None,
+        instead=str(instead) if instead else None,
+    )
 
 
 def read_instance(raw: Mapping[str, Any]) -> Instance:

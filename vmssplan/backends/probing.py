@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from vmssplan.model import (
         AutoscaleSetting,
         CommandProbe,
+        Deprecation,
         Health,
         ImageReference,
         Instance,
         ModelFields,
         OperationReport,
+        PlatformImage,
         ScaleSet,
         ScaleSetId,
     )
@@ -150,6 +152,14 @@ class ProbingBackend:
     async def image_versions(self, image: ImageReference, location: str) -> Sequence[str]:
         """List the versions that `latest` may mean, oldest first."""
         return await self._inner.image_versions(image, location)
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Pass on."""
+        return await self._inner.image_deprecation(image, location)
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """Pass on."""
+        return await self._inner.sizes(target)
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str

@@ -52,6 +52,7 @@ from vmssplan.errors import (
 )
 from vmssplan.model import (
     AzureError,
+    Deprecation,
     HealthState,
     ImageReference,
     Instance,
@@ -59,6 +60,7 @@ from vmssplan.model import (
     OperationReport,
     OperationStatus,
     OrchestrationMode,
+    PlatformImage,
     ScaleSet,
     ScaleSetId,
     UriImage,
@@ -149,6 +151,32 @@ class SimulatedBackend:
             catalogue = self._world.image_catalogue(image_fields(image), location)
             self._deliver(allowance)
         return [each.version for each in catalogue if not each.exclude_from_latest]
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Read what the publisher of an exact version says of its end; None for nothing."""
+        with _translated(is_read=True):
+            self.requests[OperationKind.LIST_IMAGE_VERSIONS] += 1
+            access.authorize_versions(self._world, image, self._subscription_id)
+            allowance = self._world.admit(
+                OperationKind.LIST_IMAGE_VERSIONS,
+                None,
+                subscription_id=self._subscription_id,
+                location=location,
+            )
+            found = self._world.image_version(image_fields(image), location)
+            self._deliver(allowance)
+        if found.deprecated_at is None:
+            return None
+        is_over = found.deprecated_at <= self._world.now
+        return Deprecation(is_over, found.deprecated_at, found.use_instead)
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """List the sizes that the set may have."""
+        with _translated(is_read=True):
+            allowance = self._admit(OperationKind.LIST_SKUS, target)
+            found = self._world.sizes(_key(target))
+            self._deliver(allowance)
+        return found
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str

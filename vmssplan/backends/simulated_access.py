@@ -26,6 +26,7 @@ ACTIONS = {
     OperationKind.LIST_INSTANCES: permissions.LIST_INSTANCES.action,
     OperationKind.GET_ROLLING_UPGRADE: permissions.ROLLING.action,
     OperationKind.LIST_NETWORK_INTERFACES: permissions.INTERFACES.action,
+    OperationKind.LIST_SKUS: permissions.SIZES.action,
     OperationKind.PATCH_SCALE_SET: permissions.WRITE.action,
     OperationKind.UPGRADE: permissions.UPGRADE.action,
     OperationKind.REIMAGE: permissions.REIMAGE.action,

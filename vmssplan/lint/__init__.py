@@ -9,15 +9,19 @@ from vmssplan.lint.catalogue import RULES, LintRule, Reads
 from vmssplan.lint.finding import Finding, Severity
 from vmssplan.lint.plan_rules import lint_plan
 from vmssplan.lint.rollout_rules import lint_rollout
+from vmssplan.lint.service_rules import Offered, image_missing, lint_service
 from vmssplan.lint.target_rules import lint_target
 
 __all__ = [
     "RULES",
     "Finding",
     "LintRule",
+    "Offered",
     "Reads",
     "Severity",
+    "image_missing",
     "lint_plan",
     "lint_rollout",
+    "lint_service",
     "lint_target",
 ]

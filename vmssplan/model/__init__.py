@@ -9,6 +9,7 @@ from vmssplan.model.autoscale import AutoscaleProfile, AutoscaleSetting
 from vmssplan.model.images import (
     LATEST,
     CommunityGalleryImage,
+    Deprecation,
     ImageReference,
     PlatformImage,
     ResourceImage,
@@ -20,6 +21,7 @@ from vmssplan.model.images import (
     image_version,
     pinned,
     same_image,
+    same_name,
 )
 from vmssplan.model.live import (
     BUSY_STATES,
@@ -84,6 +86,7 @@ __all__ = [
     "CommandProbe",
     "CommunityGalleryImage",
     "Counting",
+    "Deprecation",
     "Failure",
     "Gate",
     "GateCheck",
@@ -125,4 +128,5 @@ __all__ = [
     "pinned",
     "placeholders",
     "same_image",
+    "same_name",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import assert_never
 
 LATEST = "latest"
@@ -44,6 +45,19 @@ class UriImage:
     """A legacy custom image: a VHD blob (`storageProfile.osDisk.image.uri`)."""
 
     uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecation:
+    """What a publisher says of the end of an image version.
+
+    `is_over`: nothing new is made of it any more. `at` is when that begins, and `instead` what to
+    use, None where the publisher names neither.
+    """
+
+    is_over: bool
+    at: datetime | None = None
+    instead: str | None = None
 
 
 ImageReference = (

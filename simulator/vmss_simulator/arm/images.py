@@ -48,11 +48,24 @@ def list_platform(call: Call) -> Response:
 
 def get_platform(call: Call) -> Response:
     """Answer one version of a platform image; `latest` is a version of no image."""
-    known = call.world.image_catalogue(_platform(call), call.parameters["location"])
-    wanted = call.parameters["version"]
-    if wanted not in {each.version for each in known}:
-        raise ArmError(_NOT_FOUND, "NotFound", "Artifact: VMImage was not found.")
-    return json_response(_platform_document(call, wanted, with_properties=True))
+    wanted = {**_platform(call), "version": call.parameters["version"]}
+    found = call.world.image_version(wanted, call.parameters["location"])
+    document = _platform_document(call, found.version, with_properties=True)
+    if found.deprecated_at is not None:
+        document["properties"]["imageDeprecationStatus"] = _deprecation(call, found)
+    return json_response(document)
+
+
+def _deprecation(call: Call, version: ImageVersion) -> dict[str, Any]:
+    assert version.deprecated_at is not None
+    is_over = version.deprecated_at <= call.world.now
+    status: dict[str, Any] = {
+        "imageState": "Deprecated" if is_over else "ScheduledForDeprecation",
+        "scheduledDeprecationTime": timestamp(version.deprecated_at),
+    }
+    if version.use_instead is not None:
+        status["alternativeOption"] = {"type": "Plan", "value": version.use_instead}
+    return status
 
 
 def list_gallery(call: Call) -> Response:

@@ -23,7 +23,7 @@ from vmss_simulator.commands import (
     ScaleOut,
     SetServiceState,
 )
-from vmss_simulator.documents import section, text, vm_size
+from vmss_simulator.documents import section, text
 from vmss_simulator.errors import ArmError
 from vmss_simulator.images import fold_location
 from vmss_simulator.values import OperationKind
@@ -118,21 +118,25 @@ def _is_service_fabric(scale_set: ScaleSet) -> bool:
 
 
 def list_skus(call: Call) -> Response:
-    """Answer the sizes the set may have; here only its own (Azure knows the region's)."""
+    """Answer the sizes the set may have, its own first; the others are those of the options."""
     scale_set = call.world.scale_set(call.scale_set_key)
     single = section(scale_set.body, "properties").get("singlePlacementGroup", True) is True
     sku = section(scale_set.body, "sku")
-    found = {
-        "resourceType": SCALE_SET_TYPE,
-        "sku": {"name": vm_size(scale_set.body), "tier": sku.get("tier") or "Standard"},
-        "capacity": {
-            "minimum": 0,
-            "maximum": _LARGEST_SINGLE if single else _LARGEST,
-            "defaultCapacity": 1,
-            "scaleType": "Automatic",
-        },
+    capacity = {
+        "minimum": 0,
+        "maximum": _LARGEST_SINGLE if single else _LARGEST,
+        "defaultCapacity": 1,
+        "scaleType": "Automatic",
     }
-    return json_response({"value": [found]})
+    found = [
+        {
+            "resourceType": SCALE_SET_TYPE,
+            "sku": {"name": name, "tier": sku.get("tier") or "Standard"},
+            "capacity": capacity,
+        }
+        for name in call.world.sizes(call.scale_set_key)
+    ]
+    return json_response({"value": found})
 
 
 def list_in_location(call: Call) -> Response:

@@ -35,6 +35,7 @@ OPTIONS: tuple[Entry, ...] = (
     option("scaleInHonoursProtection", _D, f"{_LEARN}instance-protection", "for autoscale"),
     option("maintenanceEligible", _R, "azure-cli tests show it refused only"),
     option("repairsBeforeSuspension", _A, f"{_LEARN}automatic-instance-repairs", "no number"),
+    option("vmSizes", _A, "a question of region, subscription and day", "told, never enforced"),
     option("operationRetryAfter", _A, "recordings have it filtered out"),
 )
 

@@ -13,6 +13,7 @@ from azure.mgmt.compute.aio import ComputeManagementClient
 
 from vmssplan.backends.arm_documents import (
     read_addresses,
+    read_deprecation,
     read_operation,
     read_scale_set,
     write_model,
@@ -26,6 +27,7 @@ from vmssplan.backends.azure.request_log import RequestLog
 from vmssplan.errors import NotFound, UsageInvalid
 from vmssplan.model import (
     CommunityGalleryImage,
+    Deprecation,
     ImageReference,
     ModelFields,
     OperationReport,
@@ -234,6 +236,30 @@ class AzureBackend:
                 case UriImage():
                     names = []
         return sorted(names, key=_version_order)
+
+    async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
+        """Read the `imageDeprecationStatus` of an exact version; None for nothing.
+
+        Asked in the subscription of the scale set observed last, as its versions are.
+        """
+        heard = Heard()
+        with translated(is_read=True):
+            await self._latest_client().virtual_machine_images.get(
+                location,
+                image.publisher,
+                image.offer,
+                image.sku,
+                image.version,
+                raw_response_hook=heard,
+            )
+        return read_deprecation(heard.last_document())
+
+    async def sizes(self, target: ScaleSetId) -> Sequence[str]:
+        """List the sizes that the set may have (`skus` of the set)."""
+        client = self._client(target.subscription_id)
+        with translated(is_read=True):
+            listed = client.virtual_machine_scale_sets.list_skus(target.resource_group, target.name)
+            return [each.sku.name async for each in listed if each.sku and each.sku.name]
 
     async def write_model(
         self, target: ScaleSetId, fields: ModelFields, etag: str
