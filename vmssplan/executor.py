@@ -157,7 +157,9 @@ class Executor:
         try:
             reports = await self._reports()
             is_over = any(one.status is not OperationStatus.IN_PROGRESS for one in reports.values())
-            if look is Look.EVERYTHING or is_over or self._seen is None:
+            # An old look must not settle what has just come into doubt.
+            is_in_doubt = any(one.is_in_doubt for one in self.state.in_flight)
+            if look is Look.EVERYTHING or is_over or is_in_doubt or self._seen is None:
                 await self._sleep(self._pacer.look_at)
                 scale_set, pacing = await self.backend.observe(self.state.rollout.target)
                 self._pacer.looked(pacing, self.state.run, self.clock.now())

@@ -404,6 +404,21 @@ def test_an_operation_nobody_knows_any_more_is_settled_by_looking() -> None:
     assert [event.code for event in journal.of(ev.OutcomeLost)] == ["OperationNotFound"]
 
 
+def test_an_operation_nobody_knows_any_more_is_never_settled_by_an_old_look() -> None:
+    """While the operation runs nothing but its status is polled: the list from before it is old."""
+    service = FakeService(scale_set(1), upgrade_takes=minutes(5))
+
+    def forget(scale_set: ScaleSet) -> ScaleSet:
+        del service.operations["operation-2"]
+        return scale_set
+
+    service.at(seconds(90), forget)
+    ended, _ = carry_out(service)
+
+    assert code(ended) is ExitCode.SUCCESS
+    assert service.asked("upgrade") == [("0",)]
+
+
 def test_an_operation_that_never_ends_is_a_passed_deadline() -> None:
     """After two hours the Run stops with exit 9, and names the instances."""
     service = FakeService(scale_set(2), upgrade_takes=minutes(6000))
