@@ -163,6 +163,8 @@ class Executor:
                 await self._sleep(self._pacer.look_at)
                 scale_set, pacing = await self.backend.observe(self.state.rollout.target)
                 self._pacer.looked(pacing, self.state.run, self.clock.now())
+                if self._seen is not None:
+                    scale_set.roster.take_over(self._seen.scale_set.roster)
                 self._seen = Live(scale_set, is_rolling=await self._is_rolling(scale_set))
                 self.watcher.looked(scale_set, self.state, self.clock.now())
         except Retryable as error:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from math import ceil
-from random import Random
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Pacer:
 
 def share_of(run: str, count: int) -> float:
     """Draw from [0, 1): always the same for the same pause of a Run, another for another Run."""
-    return Random(f"{run}/{count}").random()  # noqa: S311 - nothing secret
+    number = int.from_bytes(blake2b(f"{run}/{count}".encode(), digest_size=6).digest())
+    return number / 2**48
 
 
 def pause_after(answers: Iterable[Pacing], share: float = 0.0) -> timedelta:

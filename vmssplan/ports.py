@@ -73,6 +73,19 @@ class Pacing:
 
 
 @dataclass(frozen=True, slots=True)
+class BudgetUse:
+    """A token bucket when it was emptiest: its `share` that was used up then, 1.0 for all of it.
+
+    `size` is how many requests it holds, `refill` how many come back a minute.
+    """
+
+    policy: str
+    size: int
+    refill: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class OperationHandle:
     """A long-running operation just started.
 

@@ -56,7 +56,13 @@ class Rehearsal:
 
 
 async def rehearse(
-    rollout: Rollout, backend: Backend, clock: Clock, probes: Probes, inbox: Inbox | None = None
+    rollout: Rollout,
+    backend: Backend,
+    clock: Clock,
+    probes: Probes,
+    inbox: Inbox | None = None,
+    *,
+    run: str = RUN,
 ) -> Rehearsal:
     """Carry the Rollout out from its beginning; approvals are for `inbox` to give."""
     journal, watcher = _Memory(), _Glances(rollout.health.source)
@@ -69,7 +75,7 @@ async def rehearse(
         watcher,
         RunState.begin(rollout),
     )
-    ended = await executor.run(RunStarted(clock.now(), RUN, digest(rollout)))
+    ended = await executor.run(RunStarted(clock.now(), run, digest(rollout)))
     return Rehearsal(ended, tuple(journal.events), tuple(watcher.glances))
 
 
@@ -100,7 +106,5 @@ class _Glances:
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Count what serves."""
         del state
-        self._serving = frozenset(
-            one.instance_id for one in scale_set.instances if one.is_in_service(self.source)
-        )
+        self._serving = scale_set.serving(self.source)
         self.glances.append(Glance(now, len(self._serving)))

@@ -111,8 +111,8 @@ def act_on_instances(
 
 def end_when_idle(state: State, operation: Operation, *, began: bool) -> None:
     """End the step an operation was started with: at once, or after a while if it is all."""
-    random = state.random(operation.key.resource_id, "nothingToDo")
-    rest = state.latencies.nothing_to_do.draw(random)
+    share = state.share(operation.key.resource_id, "nothingToDo")
+    rest = state.latencies.nothing_to_do.at(share)
     ends_at = state.now if began else state.now + rest
     state.schedule(ends_at, StepEnds(operation.operation_id))
 
@@ -156,8 +156,8 @@ def delete_scale_set(state: State, key: ScaleSetKey, *, force: bool = False) -> 
     operation = start_operation(state, scale_set, kind, provisioning=deleting)
     for instance in scale_set.instances.values():
         begin_delete(state, operation, instance, factor=_HURRIED if force else 1.0)
-    random = state.random(scale_set.key.resource_id, "delete")
-    ends_at = state.now + state.latencies.model_update.draw(random)
+    share = state.share(scale_set.key.resource_id, "delete")
+    ends_at = state.now + state.latencies.model_update.at(share)
     state.schedule(ends_at, StepEnds(operation.operation_id))
     return operation
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from vmss_simulator import documents
 from vmss_simulator.effects import (
     CutReply,
     DelayReply,
@@ -51,7 +50,7 @@ def subject_of(
         kind,
         key,
         key.subscription_id,
-        (documents.text(found.body, "location") or "") if found else "",
+        _location(state, key),
         tuple(named),
         found.instances if found else {},
     )
@@ -67,27 +66,47 @@ def admit(
     instance_ids: Sequence[str],
 ) -> Allowance:
     """Let a request in; ArmError or RequestLost when a fault or the throttle keeps it out."""
+    charge = max(1, len(instance_ids))
+    if not state.faults.rules:
+        place = location or _location(state, key)
+        return Allowance(_taken(state, kind, key, subscription_id, place), charge)
     if key is None:
         subject = Subject(kind, None, subscription_id, location or "", tuple(instance_ids))
     else:
         subject = subject_of(state, kind, key, instance_ids)
         if location:
             subject = replace(subject, location=location)
-    allowance = Allowance(charge=max(1, len(instance_ids)))
+    allowance = Allowance(charge=charge)
     for rule, effect in state.faults.on_request(subject, state.now):
         if not kind.is_read and key is not None:
             state.emit("faultApplied", key, rule=rule.name)
         allowance = _affected(state, allowance, subject, rule, effect)
+    remaining = _taken(state, kind, key, subscription_id, subject.location)
+    return replace(allowance, remaining=remaining)
+
+
+def _location(state: State, key: ScaleSetKey | None) -> str:
+    found = state.scale_sets.get(key.folded()) if key else None
+    return str(found.body.get("location") or "") if found else ""
+
+
+def _taken(
+    state: State,
+    kind: OperationKind,
+    key: ScaleSetKey | None,
+    subscription_id: str,
+    location: str,
+) -> tuple[tuple[str, int], ...]:
+    """Take what the request costs from the throttle's buckets, and return what they still have."""
     if not state.options.throttling or not POLICIES[kind]:
-        return allowance
-    remaining = state.throttle.take(
+        return ()
+    return state.throttle.take(
         kind,
         resource=key.folded().resource_id if key else None,
         subscription=subscription_id,
-        location=subject.location,
+        location=location,
         now=state.now,
     )
-    return replace(allowance, remaining=remaining)
 
 
 def _affected(
@@ -103,8 +122,8 @@ def _affected(
         case CutReply():
             return replace(allowance, reply_cut=True)
         case DelayReply(latency):
-            random = state.random(subject.resource_id, f"delay/{rule.name}")
-            delay = allowance.reply_delay + latency.draw(random)
+            share = state.share(subject.resource_id, f"delay/{rule.name}")
+            delay = allowance.reply_delay + latency.at(share)
             return replace(allowance, reply_delay=delay)
         case DuplicateRequest():
             return replace(allowance, deliveries=allowance.deliveries + 1)

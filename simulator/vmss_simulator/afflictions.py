@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 def afflicted(state: State, kind: OperationKind, instance: Instance, work: Work) -> Work:
     """Return the work with everything that is to go wrong with it, and log which rules did it."""
+    if not state.faults.rules:
+        return work
     subject = subject_of(state, kind, work.key)
     found = state.faults.on_work(subject, instance, work.target.exact_version, state.now)
     for rule, effect in found:
@@ -67,6 +69,8 @@ def covers(state: State, rule: FaultRule, key: ScaleSetKey) -> bool:
 
 def settle(state: State, work: Work, instance: Instance) -> Instance:
     """Return an instance whose work has ended as the faults decided for it let it be."""
+    if work.silence is None and work.stays_updating is None:
+        return instance
     place = (work.key, work.instance_id, work.epoch)
     if work.silence is not None:
         unknown = None if instance.health is None else HealthState.UNKNOWN
@@ -96,8 +100,8 @@ def report_health(
 ) -> None:
     """Let the instance's health settle a while from now, and then take its turns."""
     epoch = state.epochs.setdefault((key.folded(), instance_id), 0)
-    random = state.random(f"{key.resource_id}/virtualMachines/{instance_id}", "health")
-    settled_at = state.now + state.latencies.health.draw(random)
+    share = state.share(f"{key.resource_id}/virtualMachines/{instance_id}", "health")
+    settled_at = state.now + state.latencies.health.at(share)
     state.schedule(settled_at, HealthTurns(key, instance_id, epoch, settles_as))
     if settles_as is HealthState.HEALTHY:
         for after, health in turns:

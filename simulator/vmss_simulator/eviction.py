@@ -36,10 +36,10 @@ def announce_eviction(state: State, key: ScaleSetKey, instance_id: str) -> None:
             f"Operation 'simulateEviction' is not allowed on VM '{instance.name}' since it is not"
             " an Azure Spot Virtual Machine.",
         )
-    random = state.random(f"{scale_set.key.resource_id}/{instance.instance_id}", "eviction")
+    share = state.share(f"{scale_set.key.resource_id}/{instance.instance_id}", "eviction")
     state.emit("evictionAnnounced", scale_set.key, instance.instance_id)
     due = EvictionDue(scale_set.key, instance.instance_id)
-    state.schedule(state.now + state.latencies.eviction.draw(random), due)
+    state.schedule(state.now + state.latencies.eviction.at(share), due)
 
 
 def evict(state: State, task: EvictionDue) -> None:

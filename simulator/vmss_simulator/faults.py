@@ -25,11 +25,14 @@ from vmss_simulator.effects import (
     WorkEffect,
 )
 from vmss_simulator.images import fold_location
-from vmss_simulator.randomness import stream
+from vmss_simulator.randomness import draw_share
 from vmss_simulator.values import Instance, OperationKind, ScaleSetKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+_NO_TIME = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +199,10 @@ class Faults:
     @property
     def longest_staleness(self) -> timedelta:
         """How far back a read may have to look."""
+        if not self.rules:
+            return _NO_TIME
         spans = [each.effect.by for each in self.rules if isinstance(each.effect, StaleRead)]
-        return max(spans, default=timedelta(0))
+        return max(spans, default=_NO_TIME)
 
     def on_request(
         self, subject: Subject, now: datetime
@@ -277,5 +282,5 @@ class Faults:
         target = f"{resource}/{instance_id}"
         count = self.draws.get((rule.name, target), 0)
         self.draws[rule.name, target] = count + 1
-        random = stream(self.seed, target, f"fault/{rule.name}", count)
-        return random.random() < rule.probability
+        share = draw_share(self.seed, target, f"fault/{rule.name}", count)
+        return share < rule.probability

@@ -92,9 +92,8 @@ def end_step(state: State, operation_id: str, failure: ErrorDetail | None = None
         return
     failures = running.failures if failure is None else (*running.failures, failure)
     if running.remaining > 1:
-        state.running[operation_id] = replace(
-            running, remaining=running.remaining - 1, failures=failures
-        )
+        left = running.remaining - 1
+        state.running[operation_id] = Running(left, running.writes_model, failures, running.effects)
         return
     running = replace(running, failures=failures)
     held = next((each for each in running.effects if isinstance(each, HoldOperation)), None)
@@ -162,7 +161,10 @@ def open_step(state: State, operation_id: str) -> None:
     running = state.running.get(operation_id)
     # None: it was ended before its time, and what it set off goes on without it.
     if running is not None:
-        state.running[operation_id] = replace(running, remaining=running.remaining + 1)
+        more = running.remaining + 1
+        state.running[operation_id] = Running(
+            more, running.writes_model, running.failures, running.effects
+        )
 
 
 def _settle_scale_set(

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import cached_property
+from hashlib import blake2b
 from random import Random
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 _NORMAL = NormalDist()
 _Z95 = _NORMAL.inv_cdf(0.95)
 _SMALLEST_SHARE = 1e-9
+_SPARE_BITS = 64 - 53
+_UNIT = 2.0**-53
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def stream(seed: int, resource: str, purpose: str, count: int) -> Random:
@@ -32,12 +37,22 @@ def stream(seed: int, resource: str, purpose: str, count: int) -> Random:
     return Random(f"{seed}/{resource.casefold()}/{purpose}/{count}")  # noqa: S311 - a simulation
 
 
+def draw_share(seed: int, resource: str, purpose: str, count: int) -> float:
+    """Return the one number from 0 to below 1 of a draw that needs no more than that.
+
+    A hash of the same text as `stream`'s, because to seed a generator for one number is slow.
+    """
+    text = f"{seed}/{resource.casefold()}/{purpose}/{count}"
+    number = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+    return (number >> _SPARE_BITS) * _UNIT
+
+
 def draw_guid(random: Random) -> str:
     """Draw a version 4 GUID."""
     return str(UUID(int=random.getrandbits(128), version=4))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Latency:
     """A lognormal span of time given by its median and 95th percentile; equal means fixed."""
 
@@ -54,14 +69,19 @@ class Latency:
             raise ValueError(f"p95 {raw['p95']} is shorter than the median {raw['median']}")
         return latency
 
-    def draw(self, random: Random) -> timedelta:
-        """Draw one span, in whole milliseconds."""
-        median = self.median.total_seconds()
-        if self.p95 == self.median or median == 0:
+    def at(self, share: float) -> timedelta:
+        """Return the span that this share of all is shorter than, in whole milliseconds."""
+        milliseconds, sigma = self._curve
+        if not sigma:
             return self.median
-        sigma = math.log(self.p95.total_seconds() / median) / _Z95
-        quantile = _NORMAL.inv_cdf(max(random.random(), _SMALLEST_SHARE))
-        return timedelta(milliseconds=round(median * math.exp(sigma * quantile) * 1000))
+        factor = math.exp(sigma * _NORMAL.inv_cdf(max(share, _SMALLEST_SHARE)))
+        return timedelta(0, 0, 0, round(milliseconds * factor))
+
+    @cached_property
+    def _curve(self) -> tuple[float, float]:
+        """The median in milliseconds, and sigma: 0 for a fixed span."""
+        milliseconds = self.median / _MILLISECOND
+        return milliseconds, math.log(self.p95 / self.median) / _Z95 if milliseconds else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -269,8 +269,8 @@ def begin(
         last_action_at=state.now,
     )
     if not pending:
-        random = state.random(run.key.resource_id, "nothingToDo")
-        run = replace(run, until=state.now + state.latencies.nothing_to_do.draw(random))
+        share = state.share(run.key.resource_id, "nothingToDo")
+        run = replace(run, until=state.now + state.latencies.nothing_to_do.at(share))
     report(state, run, "RollingForward", is_new=True)
     state.emit(
         "rollingUpgradeStarted",

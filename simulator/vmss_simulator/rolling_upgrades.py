@@ -47,6 +47,11 @@ _ONGOING = (
 )
 
 
+def may_matter(state: State) -> bool:
+    """Whether a rolling upgrade goes on, or waits to begin."""
+    return bool(state.rolling_runs or state.platform_waits)
+
+
 def before_task(state: State, task: Task) -> None:
     """Begin what a settling write of the model sets off, before its operation would end."""
     if not isinstance(task, ModelSettles) or task.operation_id not in state.running:
@@ -133,7 +138,7 @@ def cancel_rolling_upgrade(state: State, key: ScaleSetKey) -> Operation:
         # A scenario only states it; there is nothing to wait for.
         stopped = replace(latest, code="Cancelled", last_action="Cancel", last_action_at=state.now)
         state.rolling_upgrades[folded] = stopped
-        rest = state.latencies.nothing_to_do.draw(state.random(key.resource_id, "nothingToDo"))
+        rest = state.latencies.nothing_to_do.at(state.share(key.resource_id, "nothingToDo"))
         state.schedule(state.now + rest, StepEnds(operation.operation_id))
         return operation
     asked = (*run.cancelled_by, operation.operation_id)
@@ -155,7 +160,7 @@ def approve_rolling_upgrade(
     check_no_conflict(state, scale_set, None)
     kind = OperationKind.APPROVE_ROLLING_UPGRADE
     operation = start_operation(state, scale_set, kind, ids)
-    rest = state.latencies.nothing_to_do.draw(state.random(key.resource_id, "nothingToDo"))
+    rest = state.latencies.nothing_to_do.at(state.share(key.resource_id, "nothingToDo"))
     state.schedule(state.now + rest, StepEnds(operation.operation_id))
     approve(state, scale_set.key, frozenset(ids or scale_set.instances))
     return operation

@@ -36,7 +36,7 @@ _PLATFORM_PARTS = ("publisher", "offer", "sku")
 _KEY_PARTS = ("subscription_id", "resource_group", "name")
 _LAST_YEAR = 9000
 # Counted again from the instances and models of the document.
-_DERIVED = frozenset({"in_service", "fingerprints"})
+_DERIVED = frozenset({"in_service", "fingerprints", "owned"})
 _OF_ITS_OWN = frozenset(
     {"now", "start", "seed", "options", "latencies", "images", "faults", "scale_sets", "log"}
 )

@@ -26,7 +26,7 @@ from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
-from vmss_simulator.randomness import Latencies, stream
+from vmss_simulator.randomness import Latencies, draw_share, stream
 from vmss_simulator.resource_groups import GroupKey, ResourceGroup, keep_group
 from vmss_simulator.roles import OWNER, RoleAssignment
 from vmss_simulator.rolling_run import RollingRun
@@ -265,6 +265,9 @@ class PlatformLooks:
 
 RollingTask = RollingTurn | PlatformLooks
 
+EverydayTask = DiskReplaced | WorkEnds | HealthTurns
+"""What a rollout has most of; it begins no rolling upgrade, and only moves one that goes on."""
+
 Task = (
     ModelSettles
     | DiskReplaced
@@ -298,6 +301,10 @@ class State:
     `rolling_upgrades` is what `rollingUpgrades/latest` shows, `rolling_runs` are those that go
     on. `platform_waits` are sets whose OS upgrade waits until they are free, `deferred` those
     where it waits for approval, with the instances approved so far.
+
+    `owned` are the instances of sets nobody outside has seen since they last changed: a machine
+    of theirs is exchanged in place, because a copy for each of a thousand is slow. Whoever hands a
+    set out, or keeps one for later, calls `hand_out` first.
     """
 
     now: datetime
@@ -328,11 +335,14 @@ class State:
     scheduled: int = 0
     fingerprints: dict[ScaleSetKey, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
     history: list[tuple[datetime, dict[ScaleSetKey, ScaleSet]]] = field(default_factory=list)
+    owned: dict[ScaleSetKey, dict[str, Instance]] = field(default_factory=dict)
 
     def fork(self) -> State:
         """Return an independent copy; the values inside are frozen and shared."""
+        self.owned.clear()
         return replace(
             self,
+            owned={},
             faults=self.faults.fork(),
             throttle=self.throttle.fork(),
             scale_sets=dict(self.scale_sets),
@@ -374,6 +384,7 @@ class State:
             return
         span = self.faults.longest_staleness
         if span:
+            self.owned.clear()
             self.history.append((self.now, dict(self.scale_sets)))
             oldest = at - span
             while len(self.history) > 1 and self.history[1][0] <= oldest:
@@ -397,12 +408,24 @@ class State:
         self.draws[resource, purpose] = count + 1
         return stream(self.seed, resource, purpose, count)
 
+    def share(self, resource: str, purpose: str) -> float:
+        """Return a fresh number from 0 to below 1 for one draw about a resource."""
+        place = (resource, purpose)
+        count = self.draws.get(place, 0)
+        self.draws[place] = count + 1
+        return draw_share(self.seed, resource, purpose, count)
+
     def emit(
         self, event: str, key: ScaleSetKey, instance_id: str | None = None, **data: Any
     ) -> None:
         """Write one line of the log."""
-        line = WorldEvent(len(self.log), self.now, event, key.resource_id, instance_id, data)
-        self.log.append(line)
+        self._write(event, key, instance_id, data)
+
+    def _write(
+        self, event: str, key: ScaleSetKey, instance_id: str | None, data: dict[str, Any]
+    ) -> None:
+        log = self.log
+        log.append(WorldEvent(len(log), self.now, event, key.resource_id, instance_id, data))
 
     def fingerprint(self, scale_set: ScaleSet) -> str:
         """Return the fingerprint of the set's model, computed once for each model."""
@@ -413,6 +436,12 @@ class State:
         computed = documents.fingerprint(scale_set.body)
         self.fingerprints[key] = (scale_set.body, computed)
         return computed
+
+    def hand_out(self, key: ScaleSetKey) -> ScaleSet | None:
+        """Return a set that stays as it is whatever happens from now on; None for no such set."""
+        folded = key.folded()
+        self.owned.pop(folded, None)
+        return self.scale_sets.get(folded)
 
     def store(self, scale_set: ScaleSet) -> None:
         """Store a set whose instances have not changed."""
@@ -442,10 +471,15 @@ class State:
         folded = key.folded()
         scale_set = self.scale_sets[folded]
         before = scale_set.instances.get(instance.instance_id)
-        instances = {**scale_set.instances, instance.instance_id: instance}
-        self.scale_sets[folded] = replace(scale_set, instances=instances)
+        owned = self.owned.get(folded)
+        if before is None or owned is not scale_set.instances:
+            self.owned[folded] = owned = dict(scale_set.instances)
+            self.scale_sets[folded] = replace(scale_set, instances=owned)
+        owned[instance.instance_id] = instance
         moved = instance.in_service - (before is not None and before.in_service)
-        self._log_change(scale_set.key, instance.instance_id, event, moved, data)
+        if moved:
+            data["inService"] = self.in_service[folded] = self.in_service[folded] + moved
+        self._write(event, scale_set.key, instance.instance_id, data)
 
     def remove(self, key: ScaleSetKey, instance_id: str, event: str, **data: Any) -> None:
         """Forget an instance and log why."""
@@ -454,12 +488,6 @@ class State:
         instances = dict(scale_set.instances)
         gone = instances.pop(instance_id)
         self.scale_sets[folded] = replace(scale_set, instances=instances)
-        self._log_change(scale_set.key, instance_id, event, -int(gone.in_service), data)
-
-    def _log_change(
-        self, key: ScaleSetKey, instance_id: str, event: str, moved: int, data: dict[str, Any]
-    ) -> None:
-        if moved:
-            self.in_service[key.folded()] += moved
-            data["inService"] = self.in_service[key.folded()]
-        self.emit(event, key, instance_id, **data)
+        if gone.in_service:
+            data["inService"] = self.in_service[folded] = self.in_service[folded] - 1
+        self._write(event, scale_set.key, instance_id, data)

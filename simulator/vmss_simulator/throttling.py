@@ -11,21 +11,18 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import cached_property, lru_cache
 
 from vmss_simulator.errors import ArmError, ErrorDetail
 from vmss_simulator.images import fold_location
 from vmss_simulator.values import OperationKind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 _MINUTE = timedelta(minutes=1)
 _ONE_TOKEN = 1.0
 _MAX_RETRY_AFTER_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bucket:
     """One limit: its policy name, tokens back a minute, tokens at most, and what it counts by."""
 
@@ -33,6 +30,11 @@ class Bucket:
     refill: int
     size: int
     per_resource: bool
+
+    @cached_property
+    def header(self) -> str:
+        """What `x-ms-ratelimit-remaining-resource` calls it."""
+        return f"Microsoft.Compute/{self.policy}"
 
 
 def _pair(
@@ -150,27 +152,26 @@ class Throttle:
         `resource` is what the per-resource buckets count by; None leaves them out. Returns the
         header's pairs, `Microsoft.Compute/<policy>` and the tokens remaining.
         """
-        region = f"{subscription.casefold()}/{fold_location(location)}"
-        levels = list(self._fill(POLICIES[kind], resource, region, now))
-        for bucket, _, tokens in levels:
-            if tokens < _ONE_TOKEN:
-                raise too_many_requests(bucket.policy, _wait(bucket, tokens), now, bucket.size)
-        for _, scope, tokens in levels:
-            self.levels[scope] = (tokens - 1, now)
-        return tuple(
-            (f"Microsoft.Compute/{bucket.policy}", int(tokens - 1)) for bucket, _, tokens in levels
-        )
-
-    def _fill(
-        self, buckets: Iterable[Bucket], resource: str | None, region: str, now: datetime
-    ) -> Iterator[tuple[Bucket, tuple[str, str], float]]:
-        for bucket in buckets:
+        region = _region(subscription, location)
+        levels: list[tuple[Bucket, tuple[str, str], float]] = []
+        for bucket in POLICIES[kind]:
             if bucket.per_resource and resource is None:
                 continue
             scope = (bucket.policy, str(resource) if bucket.per_resource else region)
-            tokens, counted_at = self.levels.get(scope, (float(bucket.size), now))
-            tokens = min(bucket.size, tokens + bucket.refill * ((now - counted_at) / _MINUTE))
-            yield bucket, scope, tokens
+            tokens = self._tokens(bucket, scope, now)
+            if tokens < _ONE_TOKEN:
+                raise too_many_requests(bucket.policy, _wait(bucket, tokens), now, bucket.size)
+            levels.append((bucket, scope, tokens - 1))
+        for _, scope, tokens in levels:
+            self.levels[scope] = (tokens, now)
+        return tuple([(bucket.header, int(tokens)) for bucket, _, tokens in levels])
+
+    def _tokens(self, bucket: Bucket, scope: tuple[str, str], now: datetime) -> float:
+        held = self.levels.get(scope)
+        if held is None:
+            return float(bucket.size)
+        tokens, counted_at = held
+        return min(bucket.size, tokens + bucket.refill * ((now - counted_at) / _MINUTE))
 
 
 def too_many_requests(policy: str, wait: timedelta, now: datetime, allowed: int) -> ArmError:
@@ -190,6 +191,11 @@ def too_many_requests(policy: str, wait: timedelta, now: datetime, allowed: int)
         details=(ErrorDetail("TooManyRequests", json.dumps(measured), policy),),
         retry_after=wait,
     )
+
+
+@lru_cache(maxsize=1024)
+def _region(subscription: str, location: str) -> str:
+    return f"{subscription.casefold()}/{fold_location(location)}"
 
 
 def _wait(bucket: Bucket, tokens: float) -> timedelta:

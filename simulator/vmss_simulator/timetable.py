@@ -31,7 +31,6 @@ from vmss_simulator.work import (
     is_current,
     replace_disk,
     turn_health,
-    worked_on,
 )
 
 if TYPE_CHECKING:
@@ -54,22 +53,22 @@ DueTask = (
 def carry_out(state: State, task: DueTask) -> None:
     """Carry out one task that has come due."""
     match task:
-        case ModelSettles():
-            _settle_model(state, task)
         case DiskReplaced(work):
             replace_disk(state, work)
         case WorkEnds() | WorkFails():
             _finish_work(state, task)
+        case HealthTurns():
+            turned = turn_health(state, task)
+            if turned is not None:
+                watch(state, task.key, turned)
+        case ModelSettles():
+            _settle_model(state, task)
         case InstanceVanishes(operation_id, key, instance_id):
             scale_set = state.scale_sets.get(key.folded())
             # One that is deleted again goes with whichever deletion is done first.
             if scale_set is not None and instance_id in scale_set.instances:
                 state.remove(key, instance_id, "instanceDeleted")
             end_step(state, operation_id)
-        case HealthTurns():
-            turned = turn_health(state, task)
-            if turned is not None:
-                watch(state, task.key, turned)
         case StepEnds(operation_id):
             end_step(state, operation_id)
         case EvictionDue():
@@ -85,14 +84,15 @@ def carry_out(state: State, task: DueTask) -> None:
 def _finish_work(state: State, task: WorkEnds | WorkFails) -> None:
     """End the work on one instance, and with the last one its operation."""
     work: Work = task.work
-    if worked_on(state, work) is None:
-        return
     failure = None
     match task:
         case WorkEnds():
-            end_work(state, work)
+            if not end_work(state, work):
+                return
         case WorkFails():
             failure = fail_work(state, work, task.failure)
+            if failure is None:
+                return
         case _:
             assert_never(task)
     if work.verb == "create":

@@ -11,9 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from functools import cached_property
+from typing import Any, Self, TypeVar
 
 from vmss_simulator.errors import ErrorDetail, ReplyLost
+
+_T = TypeVar("_T")
+
+
+def changed(value: _T, **changes: Any) -> _T:
+    """Return a copy with these fields changed: `dataclasses.replace` for what is copied often.
+
+    Only for a frozen dataclass without slots; that the names are its fields is not checked.
+    """
+    copy = object.__new__(type(value))
+    copy.__dict__.update(value.__dict__, **changes)
+    return copy
 
 
 class ProvisioningState(StrEnum):
@@ -24,6 +37,9 @@ class ProvisioningState(StrEnum):
     SUCCEEDED = "Succeeded"
     FAILED = "Failed"
     DELETING = "Deleting"
+
+
+_SETTLED = (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
 
 
 class PowerState(StrEnum):
@@ -135,27 +151,47 @@ class OperationKind(StrEnum):
         return self.value.startswith(("get", "list"))
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, order=True)
 class ScaleSetKey:
-    """Which scale set; names compare as Azure compares them, without case."""
+    """Which scale set; names compare as Azure compares them, without case.
+
+    Looked up so often that what is worked out of it is kept.
+    """
 
     subscription_id: str
     resource_group: str
     name: str
 
+    def __hash__(self) -> int:
+        """Return the hash of the fields."""
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        """Leave what was worked out behind: the hash of a text differs between processes."""
+        return type(self), (self.subscription_id, self.resource_group, self.name)
+
     def folded(self) -> ScaleSetKey:
         """Return the key under which the world stores the set."""
-        return ScaleSetKey(
-            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
-        )
+        return self._folded
 
-    @property
+    @cached_property
     def resource_id(self) -> str:
         """The ARM id, in the spelling the set was created with."""
         return (
             f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
             f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
         )
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.subscription_id, self.resource_group, self.name))
+
+    @cached_property
+    def _folded(self) -> ScaleSetKey:
+        folded = ScaleSetKey(
+            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
+        )
+        return self if folded == self else folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +224,9 @@ class ExtensionStatus:
     auto_upgrade: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Instance:
-    """One virtual machine of a set, at one moment.
+    """One virtual machine of a set, at one moment; without slots, for `changed`.
 
     `image_reference` is the ARM `imageReference` (or `{"uri": ...}` for a legacy disk image) it
     was made from, `exact_version` what that resolved to. `applied_model` is the fingerprint of
@@ -239,15 +275,11 @@ class Instance:
 
         A machine that says it is healthy serves even if an extension of it has failed.
         """
-        settled = self.provisioning is ProvisioningState.SUCCEEDED or (
-            self.provisioning is ProvisioningState.FAILED and self.health is HealthState.HEALTHY
-        )
-        return (
-            self.busy_with is None
-            and self.power is PowerState.RUNNING
-            and settled
-            and self.health in (None, HealthState.HEALTHY)
-        )
+        if self.busy_with is not None or self.power is not PowerState.RUNNING:
+            return False
+        if self.health is HealthState.HEALTHY:
+            return self.provisioning in _SETTLED
+        return self.health is None and self.provisioning is ProvisioningState.SUCCEEDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from vmss_simulator.values import (
     Operation,
     PowerState,
     ProvisioningState,
+    changed,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from vmss_simulator.state import State, Task
     from vmss_simulator.values import ScaleSet, ScaleSetKey
 
+_MILLISECOND = timedelta(milliseconds=1)
 _DOWN = (PowerState.STOPPED, PowerState.DEALLOCATED)
 
 
@@ -71,7 +73,7 @@ def begin_work(
     power_after = instance.power if _is_off_on_purpose(instance) else PowerState.RUNNING
     work = new_work(state, operation, instance, verb, target, power_after=power_after)
     creating = verb == "create"
-    begun = replace(
+    begun = changed(
         instance,
         busy_with=operation.operation_id,
         provisioning=ProvisioningState.CREATING if creating else ProvisioningState.UPDATING,
@@ -133,9 +135,9 @@ def begin_delete(
         instance, busy_with=operation.operation_id, provisioning=ProvisioningState.DELETING
     )
     state.change(operation.key, leaving, "deleteStarted", operationId=operation.operation_id)
-    random = state.random(_resource(operation.key, instance.instance_id), "delete")
+    share = state.share(_resource(operation.key, instance.instance_id), "delete")
     gone = InstanceVanishes(operation.operation_id, operation.key, instance.instance_id)
-    state.schedule(state.now + state.latencies.delete.draw(random) * factor, gone)
+    state.schedule(state.now + state.latencies.delete.at(share) * factor, gone)
     if given_up is not None:
         end_step(state, given_up)
 
@@ -154,7 +156,7 @@ def replace_disk(state: State, work: Work) -> None:
     instance = worked_on(state, work)
     if instance is None:
         return
-    renewed = replace(
+    renewed = changed(
         instance,
         image_reference=work.target.image_reference,
         exact_version=work.target.exact_version,
@@ -172,21 +174,25 @@ def replace_disk(state: State, work: Work) -> None:
 
 def worked_on(state: State, work: Work) -> Instance | None:
     """Return the instance, or None when something else has been done to it since."""
-    scale_set = state.scale_sets.get(work.key.folded())
-    if state.epochs.get((work.key.folded(), work.instance_id)) != work.epoch or scale_set is None:
+    folded, instance_id = work.key.folded(), work.instance_id
+    scale_set = state.scale_sets.get(folded)
+    if scale_set is None or state.epochs.get((folded, instance_id)) != work.epoch:
         return None
-    return scale_set.instances.get(work.instance_id)
+    return scale_set.instances.get(instance_id)
 
 
-def end_work(state: State, work: Work) -> None:
-    """Let the operation be done with the instance; its step of the operation stays open."""
+def end_work(state: State, work: Work) -> bool:
+    """Let the operation be done with the instance; its step of the operation stays open.
+
+    False when something else has been done to it since, and so it is not.
+    """
     instance = worked_on(state, work)
     if instance is None:
-        return
+        return False
     running = work.power_after is PowerState.RUNNING
     reporting = work.target.has_health and running and not work.is_quiet
     booting = HealthState.INITIALIZING if state.options.initializing_health else HealthState.UNKNOWN
-    provisioned = replace(
+    provisioned = changed(
         instance,
         busy_with=None,
         provisioning=ProvisioningState.SUCCEEDED,
@@ -199,10 +205,14 @@ def end_work(state: State, work: Work) -> None:
     state.change(work.key, provisioned, "provisioned", operationId=work.operation_id)
     if reporting:
         await_health(state, work)
+    return True
 
 
 def fail_work(state: State, work: Work, failure: FailWork) -> ErrorDetail | None:
-    """Give up on the instance and return why; its step of the operation stays open."""
+    """Give up on the instance and return why; its step of the operation stays open.
+
+    None when something else has been done to it since, and so it is not.
+    """
     instance = worked_on(state, work)
     if instance is None:
         return None
@@ -225,11 +235,12 @@ def fail_work(state: State, work: Work, failure: FailWork) -> ErrorDetail | None
 
 def turn_health(state: State, task: HealthTurns) -> Instance | None:
     """Change the instance's health and return it; None when it has been worked on since."""
-    scale_set = state.scale_sets.get(task.key.folded())
+    folded = task.key.folded()
+    scale_set = state.scale_sets.get(folded)
     instance = scale_set.instances.get(task.instance_id) if scale_set else None
-    if instance is None or state.epochs.get((task.key.folded(), task.instance_id)) != task.epoch:
+    if instance is None or state.epochs.get((folded, task.instance_id)) != task.epoch:
         return None
-    turned = replace(instance, health=task.health, health_since=state.now)
+    turned = changed(instance, health=task.health, health_since=state.now)
     before = instance.health.value if instance.health else None
     state.change(task.key, turned, "healthChanged", **{"from": before, "to": task.health.value})
     return turned
@@ -244,9 +255,9 @@ def schedule_work(state: State, work: Work, latency: Latency, purpose: str, task
     """Put the next step of the work on the timetable, unless it never ends."""
     if work.never_ends:
         return
-    random = state.random(_resource(work.key, work.instance_id), purpose)
-    milliseconds = latency.draw(random) // timedelta(milliseconds=1)
-    span = timedelta(milliseconds=round(milliseconds * work.factor))
+    span = latency.at(state.share(_resource(work.key, work.instance_id), purpose))
+    if work.factor != 1:
+        span = timedelta(milliseconds=round(span // _MILLISECOND * work.factor))
     if isinstance(task, WorkFails):
         span += task.failure.after
     state.schedule(state.now + span, task)

@@ -36,7 +36,7 @@ from vmss_simulator.randomness import Latencies
 from vmss_simulator.repairs import watch_all
 from vmss_simulator.resource_groups import find_group, list_groups
 from vmss_simulator.roles import OWNER, authorize, authorize_link
-from vmss_simulator.state import FaultTask, RollingTask, State
+from vmss_simulator.state import EverydayTask, FaultTask, RollingTask, State
 from vmss_simulator.timetable import carry_out
 from vmss_simulator.values import Allowance, OperationKind
 from vmss_simulator.writes import find, find_instance, work_on_instances, write_model
@@ -164,14 +164,19 @@ class World:
             raise ValueError(f"time runs forward: it is {self._state.now}, not yet {when}")
         if when == self._state.now and (self.next_event_at() or when) > when:
             return
-        self._record(do="advance", to=when.isoformat())
-        for task in self._state.due(when):
-            rolling_upgrades.before_task(self._state, task)
+        if self._recorder is not None:
+            self._record(do="advance", to=when.isoformat())
+        state = self._state
+        for task in state.due(when):
+            if isinstance(task, EverydayTask) and not rolling_upgrades.may_matter(state):
+                carry_out(state, task)
+                continue
+            rolling_upgrades.before_task(state, task)
             if isinstance(task, FaultTask):
-                befall(self._state, task)
+                befall(state, task)
             elif not isinstance(task, RollingTask):
-                carry_out(self._state, task)
-            rolling_upgrades.after_task(self._state, task)
+                carry_out(state, task)
+            rolling_upgrades.after_task(state, task)
 
     @classmethod
     def resume(cls, state: State) -> Self:
@@ -204,14 +209,15 @@ class World:
         the key of the operation's scale set. ArmError or RequestLost from a
         fault rule, or 429 with `retry_after`.
         """
-        self._record(
-            do="admit",
-            kind=kind.value,
-            key=_key_document(key),
-            subscription=subscription_id,
-            location=location,
-            instances=list(instance_ids),
-        )
+        if self._recorder is not None:
+            self._record(
+                do="admit",
+                kind=kind.value,
+                key=_key_document(key),
+                subscription=subscription_id,
+                location=location,
+                instances=list(instance_ids),
+            )
         return admission.admit(
             self._state,
             kind,
@@ -260,7 +266,7 @@ class World:
 
     def scale_set(self, key: ScaleSetKey) -> ScaleSet:
         """Return the set as it is now; ArmError 404."""
-        return find(self._state, key)
+        return self._state.hand_out(key) or find(self._state, key)
 
     def has_scale_set(self, key: ScaleSetKey) -> bool:
         """Whether there is such a set."""
@@ -270,6 +276,7 @@ class World:
         """List the sets of a subscription, or of one of its resource groups, by creation."""
         subscription = subscription_id.casefold()
         group = None if resource_group is None else resource_group.casefold()
+        self._state.owned.clear()
         return [
             each
             for folded, each in self._state.scale_sets.items()
@@ -290,7 +297,11 @@ class World:
 
     def latest_model_applied(self, scale_set: ScaleSet, instance: Instance) -> bool:
         """Whether the instance has the set's model; says nothing about a newer `latest`."""
-        return instance.applied_model == self._state.fingerprint(scale_set)
+        return instance.applied_model == self.model_fingerprint(scale_set)
+
+    def model_fingerprint(self, scale_set: ScaleSet) -> str:
+        """Return what `applied_model` is of an instance that has the set's model."""
+        return self._state.fingerprint(scale_set)
 
     def operation(self, operation_id: str) -> Operation:
         """Return a long-running operation as it is now; ArmError 404."""

@@ -90,8 +90,8 @@ def work_on_instances(
             began = True
         else:
             state.emit(f"{verb}Skipped", scale_set.key, instance.instance_id, reason=reason)
-    random = state.random(scale_set.key.resource_id, "nothingToDo")
-    rest = state.latencies.nothing_to_do.draw(random)
+    share = state.share(scale_set.key.resource_id, "nothingToDo")
+    rest = state.latencies.nothing_to_do.at(share)
     ends_at = state.now if began else state.now + rest
     state.schedule(ends_at, StepEnds(operation.operation_id))
     return operation
@@ -141,8 +141,8 @@ def _write(
         and documents.fingerprint(before.body) != state.fingerprint(after),
         capacity_changed=documents.capacity(after.body) != old_capacity,
     )
-    random = state.random(after.key.resource_id, "modelUpdate")
-    state.schedule(state.now + state.latencies.model_update.draw(random), task)
+    share = state.share(after.key.resource_id, "modelUpdate")
+    state.schedule(state.now + state.latencies.model_update.at(share), task)
     return operation
 
 

@@ -8,28 +8,19 @@ fault makes a reply late.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections import Counter
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator.arm.machines import computer_name
 from vmss_simulator.commands import WriteAutoscale
-from vmss_simulator.errors import ArmError, ConnectionBroken, ErrorDetail
+from vmss_simulator.errors import ArmError, ConnectionBroken
 from vmss_simulator.network import network_interfaces, private_addresses
-from vmss_simulator.values import AutoscaleKey, InstanceView, OperationKind, ScaleSetKey
-from vmss_simulator.values import Instance as WorldInstance
+from vmss_simulator.values import AutoscaleKey, OperationKind, ScaleSetKey
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
-from vmss_simulator.values import ScaleSet as WorldScaleSet
 from vmssplan.backends import simulated_access as access
 from vmssplan.backends.arm_documents import (
-    has_application_health,
-    read_error,
-    read_image,
-    read_model,
-    read_platform_actions,
     write_model,
 )
 from vmssplan.backends.autoscale_documents import (
@@ -39,6 +30,8 @@ from vmssplan.backends.autoscale_documents import (
     read_settings,
     write_capacities,
 )
+from vmssplan.backends.budgets import Budgets
+from vmssplan.backends.simulated_reading import BEFORE_ALL, Beginnings, Reader, azure_error
 from vmssplan.errors import (
     Conflict,
     EtagChanged,
@@ -51,15 +44,12 @@ from vmssplan.errors import (
     VmssplanError,
 )
 from vmssplan.model import (
-    AzureError,
     Deprecation,
-    HealthState,
     ImageReference,
     Instance,
     ModelFields,
     OperationReport,
     OperationStatus,
-    OrchestrationMode,
     PlatformImage,
     ScaleSet,
     ScaleSetId,
@@ -81,38 +71,37 @@ if TYPE_CHECKING:
 
 
 class SimulatedBackend:
-    """`ports.Backend` over a World; `requests` counts what it has asked, by kind."""
+    """`ports.Backend` over a World.
 
-    def __init__(self, world: World) -> None:
+    `requests` counts what it has asked, by kind, `budgets` what that has used of the throttle's.
+    """
+
+    def __init__(self, world: World, beginnings: Beginnings | None = None) -> None:
         self._world = world
         self.requests: Counter[OperationKind] = Counter()
-        self._read: dict[str, tuple[WorldInstance, Mapping[str, Any], Instance]] = {}
-        self._ordered: tuple[Mapping[str, WorldInstance], list[WorldInstance]] | None = None
+        self.budgets = Budgets()
+        self._reader = Reader(beginnings or Beginnings(()))
         self._subscription_id = ""
 
     async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
         """Read the set and its instances, page by page as over the wire."""
-        key, allowances = _key(target), []
+        key, allowances, size = _key(target), [], self._world.options.instance_page_size
         with _translated(is_read=True):
             allowance = self._admit(OperationKind.GET_SCALE_SET, target)
             raw = self._world.seen(allowance).scale_set(key)
             self._deliver(allowance)
             allowances.append(allowance)
             instances: list[Instance] = []
-            last, is_last_page = (-1, 0, ""), False
+            last, is_last_page = BEFORE_ALL, False
             while not is_last_page:
                 allowance = self._admit(OperationKind.LIST_INSTANCES, target)
                 seen = self._world.seen(allowance)
-                listed = seen.scale_set(key)
-                ordered = self._in_order(listed)
-                start = bisect_right(ordered, last, key=_list_order)
-                page = ordered[start : start + seen.options.instance_page_size]
-                is_last_page = start + len(page) == len(ordered)
-                instances += [self._instance(listed, each) for each in page]
-                last = _list_order(page[-1]) if page else last
+                listing = self._reader.listing(seen, seen.scale_set(key))
+                page, last, is_last_page = listing.page(last, size)
+                instances += page
                 self._deliver(allowance)
                 allowances.append(allowance)
-        return self._scale_set(raw, target, instances), _pacing(allowances)
+        return self._reader.scale_set(raw, target, instances), _pacing(allowances)
 
     async def operation_report(self, operation: OperationHandle) -> tuple[OperationReport, Pacing]:
         """Read the status of an operation."""
@@ -280,9 +269,15 @@ class SimulatedBackend:
         instance_ids: Sequence[str] = (),
     ) -> Allowance:
         self.requests[kind] += 1
-        return self._world.admit(
-            kind, key, subscription_id=subscription_id, instance_ids=instance_ids
-        )
+        try:
+            allowance = self._world.admit(
+                kind, key, subscription_id=subscription_id, instance_ids=instance_ids
+            )
+        except ArmError as error:
+            self.budgets.note_refusal(error)
+            raise
+        self.budgets.note(allowance.remaining)
+        return allowance
 
     def _admit_write(
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
@@ -303,38 +298,6 @@ class SimulatedBackend:
         allowance.deliver()
         if allowance.reply_delay:
             self._world.advance_to(self._world.now + allowance.reply_delay)
-
-    def _scale_set(
-        self, raw: WorldScaleSet, target: ScaleSetId, instances: Sequence[Instance]
-    ) -> ScaleSet:
-        properties: dict[str, Any] = raw.body.get("properties") or {}
-        return ScaleSet(
-            id=target,
-            location=str(raw.body.get("location") or ""),
-            etag=raw.etag,
-            model=read_model(raw.body),
-            orchestration_mode=OrchestrationMode(properties.get("orchestrationMode", "Uniform")),
-            provisioning_state=raw.provisioning.value,
-            has_application_health=has_application_health(raw.body),
-            platform=read_platform_actions(raw.body),
-            instances=tuple(instances),
-        )
-
-    def _in_order(self, scale_set: WorldScaleSet) -> list[WorldInstance]:
-        """Return the instances as a list has them; sorted once for the pages of one look."""
-        if self._ordered is None or self._ordered[0] is not scale_set.instances:
-            ordered = sorted(scale_set.instances.values(), key=_list_order)
-            self._ordered = (scale_set.instances, ordered)
-        return self._ordered[1]
-
-    def _instance(self, scale_set: WorldScaleSet, raw: WorldInstance) -> Instance:
-        """Read one instance, again only when it or the model is another value than last time."""
-        before = self._read.get(raw.vm_id)
-        if before is not None and before[0] is raw and before[1] is scale_set.body:
-            return before[2]
-        read = _instance(scale_set, raw, is_latest=self._world.latest_model_applied(scale_set, raw))
-        self._read[raw.vm_id] = (raw, scale_set.body, read)
-        return read
 
 
 class SimulatedClock:
@@ -377,60 +340,15 @@ def _key(target: ScaleSetId) -> ScaleSetKey:
     return ScaleSetKey(target.subscription_id, target.resource_group, target.name)
 
 
-def _list_order(raw: WorldInstance) -> tuple[int, int, str]:
-    """Return where a list has the instance: by number, then by name."""
-    if raw.instance_id.isdecimal():
-        return (0, int(raw.instance_id), "")
-    return (1, 0, raw.instance_id)
-
-
-def _instance(scale_set: WorldScaleSet, raw: WorldInstance, *, is_latest: bool) -> Instance:
-    storage: dict[str, Any] = {"imageReference": raw.image_reference}
-    if "uri" in raw.image_reference:
-        storage = {"osDisk": {"image": raw.image_reference}}
-    return Instance(
-        instance_id=raw.instance_id,
-        vm_id=raw.vm_id,
-        image=read_image(storage),
-        exact_version=raw.exact_version,
-        vm_size=raw.vm_size,
-        latest_model_applied=is_latest,
-        provisioning_state=raw.provisioning.value,
-        zone=raw.zone,
-        protected_from_scale_set_actions=raw.protection.from_scale_set_actions,
-        protected_from_scale_in=raw.protection.from_scale_in,
-        computer_name=computer_name(scale_set, raw),
-        **_view(raw),
-    )
-
-
-def _view(raw: WorldInstance) -> dict[str, Any]:
-    """Return what only the instance view tells; without one, no more than that."""
-    if raw.view is InstanceView.MISSING:
-        return {"power_state": "unknown"}
-    return {
-        "power_state": raw.power.value,
-        "application_health": HealthState(raw.health.value) if raw.health else None,
-        "failed_extensions": tuple(each.name for each in raw.extensions if each.failed),
-        "update_domain": raw.update_domain,
-        "fault_domain": raw.fault_domain,
-        "error": _azure_error(raw.error) if raw.error else None,
-    }
-
-
 def _autoscale_document(setting: WorldAutoscaleSetting) -> dict[str, Any]:
     return {**setting.body, "id": setting.key.resource_id, "name": setting.key.name}
-
-
-def _azure_error(detail: ErrorDetail) -> AzureError:
-    return read_error({"code": detail.code, "message": detail.message})
 
 
 def _report(operation: Operation) -> OperationReport:
     return OperationReport(
         OperationStatus(operation.status.value),
-        _azure_error(operation.error) if operation.error else None,
-        {each.target: _azure_error(each) for each in operation.details if each.target},
+        azure_error(operation.error) if operation.error else None,
+        {each.target: azure_error(each) for each in operation.details if each.target},
     )
 
 

@@ -42,15 +42,12 @@ the list of instances may be behind an operation that succeeded."""
 def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
     rollout = state.rollout
-    serving = live.serving(rollout.health.source)
     facts: list[ev.Event] = list(_appeared(state, live, now))
     for request in state.in_flight:
         facts.extend(_settle(rollout, state, request, live, now))
     facts.extend(_pending_facts(rollout, state, live, now))
-    fallen = (i for i in state.ids(Phase.READY) if i not in serving)
-    watched = (*state.ids(Phase.AWAITING), *fallen)
     machines = rollout.machines
-    for instance_id in watched:
+    for instance_id in _to_judge(state, live, now):
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
         if instance is not None and instance.vm_id != machines[instance_id]:
             instance = None
@@ -58,11 +55,24 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     return tuple(facts)
 
 
+def _to_judge(state: RunState, live: Live, now: datetime) -> Iterator[str]:
+    """Yield the instances of whose health there may be something new to say."""
+    standing, health = state.standing, state.rollout.health
+    serving, gone = live.serving(health.source), live.gone(state.rollout.machines)
+    awaited = standing.ids(Phase.AWAITING)
+    if awaited:
+        new = (standing.unwell & serving) | (standing.well - serving) | gone
+        new = new.union(*(ids for moment, ids in standing.due(health) if now >= moment))
+        if new:
+            yield from (i for i in awaited if i in new)
+    yield from standing.fallen(serving)
+
+
 def _pending_facts(
     rollout: Rollout, state: RunState, live: Live, now: datetime
 ) -> Iterator[ev.Event]:
     """Yield what became of the step's instances before their turn came."""
-    pending = [i for i in state.ids(Phase.PENDING) if state.progress[i].step == state.step]
+    pending = state.standing.pending(state.step)
     machines = rollout.machines
     for instance_id in pending:
         instance = live.instances.get(instance_id)

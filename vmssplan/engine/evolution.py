@@ -22,7 +22,7 @@ from vmssplan.gates import Measurement, Tally
 from vmssplan.rollout import rollback_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from vmssplan.rollout import Rollout
 
@@ -40,14 +40,14 @@ def evolve(state: RunState, *events: ev.Event) -> RunState:
 
     Events of instances in a row are taken together: one copy of the progress for all of them.
     """
-    row: list[ev.InstanceEvent] = []
+    before, row = state, list[ev.InstanceEvent]()
     for event in events:
         if isinstance(event, ev.InstanceEvent):
             row.append(event)
         else:
             state = _evolved(_instances_evolved(state, row), event)
             row = []
-    return _instances_evolved(state, row)
+    return _instances_evolved(state, row).after(before)
 
 
 def _evolved(
@@ -202,19 +202,28 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
         case ev.InstanceSkipped(reason=reason):
             return replace(one, phase=Phase.SKIPPED, skip_reason=reason)
         case ev.InstanceBecameHealthy(at=at):
-            return replace(one, healthy_since=at)
+            return Progress(one.phase, one.step, one.upgraded_at, at, one.failure, one.skip_reason)
         case ev.InstanceBecameUnhealthy(at=at):
             # A ready instance that falls sick again gets a deadline of its own.
             since = at if one.phase is Phase.READY else one.upgraded_at
             return replace(one, phase=Phase.AWAITING, healthy_since=None, upgraded_at=since)
         case ev.InstanceReady():
-            return replace(one, phase=Phase.READY)
+            return Progress(
+                Phase.READY,
+                one.step,
+                one.upgraded_at,
+                one.healthy_since,
+                one.failure,
+                one.skip_reason,
+            )
         case ev.InstanceFailed():
             return replace(one, phase=Phase.FAILED, failure=event)
     assert_never(event)
 
 
-def _with_phase(state: RunState, instance_ids: Iterable[str], phase: Phase) -> RunState:
+def _with_phase(state: RunState, instance_ids: Collection[str], phase: Phase) -> RunState:
+    if not instance_ids:
+        return state
     moved = {i: replace(state.progress[i], phase=phase) for i in instance_ids}
     return replace(state, progress={**state.progress, **moved})
 

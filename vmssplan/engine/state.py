@@ -11,10 +11,11 @@ from functools import cached_property
 
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
-from vmssplan.gates import Tally
+from vmssplan.gates import HealthEvidence, Tally, next_verdict_at
 from vmssplan.model import (
     UNSEEN,
     AutoscaleSetting,
+    Health,
     HealthSource,
     Instance,
     OperationReport,
@@ -48,6 +49,75 @@ class Progress:
     healthy_since: datetime | None = None
     failure: ev.InstanceFailed | None = None
     skip_reason: str = ""
+
+
+class Standing:
+    """What a progress comes to; worked out once, because many questions are asked of a state."""
+
+    def __init__(self, progress: Mapping[str, Progress]) -> None:
+        self._progress = progress
+        self._ids: dict[str, tuple[str, ...]] = {}
+        self._pending: dict[int, Sequence[str]] = {}
+        self._all_well_in: frozenset[str] | None = None
+        self._due: list[tuple[datetime, frozenset[str]]] | None = None
+
+    def ids(self, phase: Phase) -> tuple[str, ...]:
+        """Return the instances in that phase, in the order of the steps."""
+        name = phase.value
+        if name not in self._ids:
+            self._ids[name] = tuple([i for i, one in self._progress.items() if one.phase is phase])
+        return self._ids[name]
+
+    def pending(self, step: int) -> Sequence[str]:
+        """Return the instances of a step whose turn has not come."""
+        if step not in self._pending:
+            pending, progress = self.ids(Phase.PENDING), self._progress
+            self._pending[step] = [i for i in pending if progress[i].step == step]
+        return self._pending[step]
+
+    def fallen(self, serving: frozenset[str]) -> Sequence[str]:
+        """Return the instances that were ready and are not among those that serve."""
+        if self._all_well_in is not serving:
+            fallen = [i for i in self.ids(Phase.READY) if i not in serving]
+            if fallen:
+                return fallen
+            self._all_well_in = serving
+        return ()
+
+    def due(self, health: Health) -> Sequence[tuple[datetime, frozenset[str]]]:
+        """Return when time alone will settle the health of which instances."""
+        if self._due is None:
+            self._due = [
+                (next_verdict_at(evidence, health), ids) for evidence, ids in self._awaiting.items()
+            ]
+        return self._due
+
+    @cached_property
+    def well(self) -> frozenset[str]:
+        """The instances whose health is awaited, and was last seen to be good."""
+        known = self._awaiting.items()
+        return frozenset().union(*(ids for one, ids in known if one.healthy_since is not None))
+
+    @cached_property
+    def unwell(self) -> frozenset[str]:
+        """The instances whose health is awaited, and was not last seen to be good."""
+        return frozenset(self.ids(Phase.AWAITING)) - self.well
+
+    @cached_property
+    def _awaiting(self) -> Mapping[HealthEvidence, frozenset[str]]:
+        """The instances whose health is awaited, by what is known of it."""
+        found: dict[tuple[datetime, datetime | None], list[str]] = {}
+        for instance_id in self.ids(Phase.AWAITING):
+            one = self._progress[instance_id]
+            if one.upgraded_at is None:
+                raise ValueError(f"{instance_id} awaits health, and was never upgraded")
+            found.setdefault((one.upgraded_at, one.healthy_since), []).append(instance_id)
+        return {HealthEvidence(*times): frozenset(ids) for times, ids in found.items()}
+
+    @cached_property
+    def failures(self) -> tuple[ev.InstanceFailed, ...]:
+        """The failures that stand, in the order of the steps."""
+        return tuple(one.failure for one in self._progress.values() if one.failure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +236,19 @@ class RunState:
         """Return the instances in any of these phases, in the order of the steps."""
         match phases:
             case (phase,):
-                return self._by_phase.get(phase, ())
+                return self.standing.ids(phase)
         return tuple(i for i, one in self.progress.items() if one.phase in phases)
 
     @cached_property
-    def _by_phase(self) -> Mapping[Phase, tuple[str, ...]]:
-        """The instances by phase; worked out once, because a state is asked many questions."""
-        found: dict[Phase, list[str]] = {}
-        for instance_id, one in self.progress.items():
-            found.setdefault(one.phase, []).append(instance_id)
-        return {phase: tuple(ids) for phase, ids in found.items()}
+    def standing(self) -> Standing:
+        """What the progress comes to."""
+        return Standing(self.progress)
+
+    def after(self, before: RunState) -> RunState:
+        """Return this state; what was worked out before stays while the progress does."""
+        if self.progress is before.progress and "standing" in before.__dict__:
+            self.__dict__["standing"] = before.standing
+        return self
 
     def counts(self) -> Counter[Phase]:
         """Return how many instances are in each phase."""
@@ -195,7 +268,7 @@ class RunState:
     @property
     def failures(self) -> tuple[ev.InstanceFailed, ...]:
         """The failures that stand, in the order of the steps."""
-        return tuple(one.failure for one in self.progress.values() if one.failure)
+        return self.standing.failures
 
 
 @dataclass(frozen=True)
@@ -213,20 +286,12 @@ class Live:
 
     @cached_property
     def instances(self) -> Mapping[str, Instance]:
-        """The instances by id; made once, because the same look is asked many questions."""
+        """The instances by id."""
         return self.scale_set.by_id()
-
-    @cached_property
-    def _serving(self) -> dict[HealthSource, frozenset[str]]:
-        return {}
 
     def serving(self, source: HealthSource) -> frozenset[str]:
         """Return the ids of the instances in service."""
-        if source not in self._serving:
-            self._serving[source] = frozenset(
-                one.instance_id for one in self.scale_set.instances if one.is_in_service(source)
-            )
-        return self._serving[source]
+        return self.scale_set.serving(source)
 
     def may_serve(self, source: HealthSource) -> frozenset[str]:
         """Return the ids of the instances that are in service, or may be for all that is known."""
@@ -235,28 +300,21 @@ class Live:
             one.instance_id for one in unseen if one.may_be_in_service(source)
         )
 
-    def strangers(self, machines: Mapping[str, str]) -> Sequence[Instance]:
-        """Return the instances that are not these machines (vm ids by instance id)."""
-        if id(machines) not in self._strangers:
-            found = [
-                one
-                for one in self.scale_set.instances
-                if machines.get(one.instance_id) != one.vm_id
-            ]
-            # The machines are kept too, so that no other ones can get their identity.
-            self._strangers[id(machines)] = (machines, found)
-        return self._strangers[id(machines)][1]
-
-    @cached_property
-    def _strangers(self) -> dict[int, tuple[Mapping[str, str], Sequence[Instance]]]:
-        return {}
+    def gone(self, machines: Mapping[str, str]) -> frozenset[str]:
+        """Return which of these machines (vm ids by instance id) are not there any more."""
+        if not self.strangers(machines) and len(self.scale_set.instances) == len(machines):
+            return frozenset()
+        found = self.instances
+        return frozenset(
+            i for i, vm_id in machines.items() if i not in found or found[i].vm_id != vm_id
+        )
 
     def with_operations(
         self, operations: Mapping[str, OperationReport], ended_at: Mapping[str, datetime]
     ) -> Live:
-        """Return the same look at the set with newer reports; what was worked out stays."""
-        newer = replace(self, operations=operations, ended_at=ended_at)
-        newer.__dict__.update(
-            instances=self.instances, _serving=self._serving, _strangers=self._strangers
-        )
-        return newer
+        """Return the same look at the set with newer reports."""
+        return replace(self, operations=operations, ended_at=ended_at)
+
+    def strangers(self, machines: Mapping[str, str]) -> Sequence[Instance]:
+        """Return the instances that are not these machines (vm ids by instance id)."""
+        return self.scale_set.roster.strangers(machines)

@@ -9,7 +9,6 @@ from vmssplan.actors import rolling_upgrade_text
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Look, Record, Wait
 from vmssplan.engine.state import Phase
-from vmssplan.gates import HealthEvidence, next_verdict_at
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,12 +23,8 @@ def wait(state: RunState, now: datetime, until: datetime | None = None) -> Wait:
     moments = [now + POLL_INTERVAL]
     if until is not None:
         moments.append(until)
-    awaited = [state.progress[i] for i in state.ids(Phase.AWAITING)]
-    moments.extend(
-        next_verdict_at(HealthEvidence(one.upgraded_at, one.healthy_since), state.rollout.health)
-        for one in awaited
-        if one.upgraded_at is not None
-    )
+    awaited = state.standing.due(state.rollout.health)
+    moments.extend(moment for moment, _ in awaited)
     is_watching = bool(awaited) or any(one.is_in_doubt for one in state.in_flight)
     look = Look.EVERYTHING if is_watching or not state.in_flight else Look.OPERATIONS
     return Wait(min(moment for moment in moments if moment > now), look)

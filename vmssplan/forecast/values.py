@@ -9,6 +9,8 @@ from datetime import timedelta
 from math import ceil
 from typing import TYPE_CHECKING, TypeVar
 
+from vmssplan.ports import BudgetUse
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -32,7 +34,8 @@ class Forecast:
     """What the trials say together.
 
     `outcomes` counts them by exit code, where 10 is left out because people are taken to say yes;
-    `parts` are those of the trial in the middle, the longest first.
+    `parts` are those of the trial in the middle, the longest first; `budget` is the request budget
+    that any trial came closest to the end of.
     """
 
     seeds: int
@@ -47,6 +50,7 @@ class Forecast:
     touched_p50: int
     touched_p95: int
     parts: tuple[Part, ...]
+    budget: BudgetUse | None = None
 
     @property
     def completed(self) -> int:
@@ -85,6 +89,9 @@ def forecast_of(trials: Sequence[Trial], total: int) -> Forecast:
         touched_p50=quantile(touched, 0.5),
         touched_p95=quantile(touched, 0.95),
         parts=_parts(middle),
+        budget=max(
+            (one.budget for one in trials if one.budget), key=lambda use: use.share, default=None
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import assert_never
 
 LATEST = "latest"
@@ -125,6 +126,7 @@ def pinned(image: ImageReference, version: str) -> ImageReference:
     assert_never(image)
 
 
+@lru_cache(maxsize=256)
 def image_version(image: ImageReference) -> str | None:
     """Return the exact version the reference names; None when it names none."""
     if follows_latest(image):

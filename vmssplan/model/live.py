@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import assert_never
 
 from vmssplan.model.actors import PlatformActions
 from vmssplan.model.images import ImageReference, image_version, same_image, same_name
 from vmssplan.model.plan import HealthSource, ModelFields, ScaleSetId
+from vmssplan.model.roster import Roster
 
 
 class OrchestrationMode(StrEnum):
@@ -86,9 +88,10 @@ class Instance:
         """Tell health by that source; no data is never healthy."""
         if self.power_state != RUNNING:
             return False
+        if source is HealthSource.APPLICATION_HEALTH:
+            # Asked before the others, because a look asks it of every instance.
+            return self.application_health is HealthState.HEALTHY
         match source:
-            case HealthSource.APPLICATION_HEALTH:
-                return self.application_health is HealthState.HEALTHY
             case HealthSource.INSTANCE_VIEW:
                 return self.provisioning_state == SUCCEEDED and not self.failed_extensions
             case HealthSource.HTTP | HealthSource.COMMAND:
@@ -99,7 +102,7 @@ class Instance:
 
     def is_in_service(self, source: HealthSource) -> bool:
         """Running, healthy, and not being operated on."""
-        return not self.is_busy and self.is_healthy(source)
+        return self.provisioning_state not in BUSY_STATES and self.is_healthy(source)
 
     def may_be_in_service(self, source: HealthSource) -> bool:
         """In service, or nobody can tell: there is no instance view of it.
@@ -131,7 +134,7 @@ class Instance:
             return False
         if wanted.image is None:
             return True
-        if not same_image(self.image, wanted.image):
+        if self.image != wanted.image and not same_image(self.image, wanted.image):
             return False
         version = image_version(wanted.image)
         return version is None or self.exact_version in (None, version)
@@ -141,7 +144,7 @@ class Instance:
         return self.latest_model_applied and self.runs(wanted)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScaleSet:
     """A scale set, observed."""
 
@@ -157,11 +160,20 @@ class ScaleSet:
 
     def by_id(self) -> Mapping[str, Instance]:
         """Return the instances by instance id."""
-        return {instance.instance_id: instance for instance in self.instances}
+        return self.roster.by_id()
 
     def in_service_count(self, source: HealthSource) -> int:
         """Return how many instances are in service."""
-        return sum(instance.is_in_service(source) for instance in self.instances)
+        return len(self.serving(source))
+
+    def serving(self, source: HealthSource) -> frozenset[str]:
+        """Return the ids of the instances in service."""
+        return self.roster.serving(source)
+
+    @cached_property
+    def roster(self) -> Roster:
+        """What is asked of all instances."""
+        return Roster(self.instances)
 
     @property
     def health_source(self) -> HealthSource:

@@ -117,6 +117,12 @@ class Rollout:
         """The vm ids by instance id: an instance id alone may be used again."""
         return {one.instance_id: one.vm_id for one in self.instances}
 
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:...` over the canonical JSON of all of it."""
+        text = canonical_json(to_document(self))
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
     @property
     def changes(self) -> tuple[Change, ...]:
         """All changes of the model, over all steps."""
@@ -139,8 +145,7 @@ class Rollout:
 
 def digest(rollout: Rollout) -> str:
     """Return `sha256:...` over the canonical JSON of the whole Rollout."""
-    text = canonical_json(to_document(rollout))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return rollout.digest
 
 
 def rollout_document(

@@ -98,11 +98,20 @@ def os_profile(scale_set: ScaleSet, instance: Instance) -> dict[str, Any]:
 
 def computer_name(scale_set: ScaleSet, instance: Instance) -> str:
     """Return the host name: the set's prefix and the instance id in base 36, or Flexible's."""
+    return host_name(host_prefix(scale_set), instance.instance_id)
+
+
+def host_prefix(scale_set: ScaleSet) -> str:
+    """Return what the host names of the set's machines begin with."""
     model = profile_of(scale_set).get("osProfile", {})
-    prefix = model.get("computerNamePrefix", scale_set.key.name[:9])
-    if not instance.instance_id.isdecimal():
-        return f"{prefix}{instance.instance_id[-6:]}"
-    return topology.computer_name(prefix, int(instance.instance_id))
+    return str(model.get("computerNamePrefix", scale_set.key.name[:9]))
+
+
+def host_name(prefix: str, instance_id: str) -> str:
+    """Return the host name of a machine of a set with that prefix."""
+    if not instance_id.isdecimal():
+        return f"{prefix}{instance_id[-6:]}"
+    return topology.computer_name(prefix, int(instance_id))
 
 
 def network(profile: Mapping[str, Any], resource_id: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from vmss_simulator.durations import format_duration, parse_duration
-from vmss_simulator.randomness import Latency, draw_guid, stream
+from vmss_simulator.randomness import Latency, draw_guid, draw_share, stream
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_what_is_no_duration(text: str) -> None:
 def test_a_latency_has_its_median_and_95th_percentile() -> None:
     """Of many draws half are below the median and one in twenty above the p95."""
     latency = Latency(timedelta(minutes=2), timedelta(minutes=4))
-    draws = [latency.draw(stream(1, "x", "test", n)) for n in range(4000)]
+    draws = [latency.at(draw_share(1, "x", "test", n)) for n in range(4000)]
     below = sum(each <= latency.median for each in draws) / len(draws)
     above = sum(each > latency.p95 for each in draws) / len(draws)
     assert below == pytest.approx(0.5, abs=0.03)
