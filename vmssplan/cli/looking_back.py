@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +12,13 @@ import typer
 
 from vmssplan.cli.connection import (
     DEFAULT_STATE,
+    CaFileOption,
     CloudOption,
     Connection,
+    EndpointOption,
     NoColorOption,
     SharedStateOption,
+    SimulatorOption,
     StateOption,
     open_state,
 )
@@ -22,10 +27,8 @@ from vmssplan.cli.executing import JsonOption
 from vmssplan.errors import ExitCode, NotFound, UsageInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vmssplan.engine import Event, RunState
-    from vmssplan.ports import StateStore
+    from vmssplan.executor import Watcher
     from vmssplan.rollout import Rollout
 
 
@@ -82,7 +85,8 @@ def _time(text: str) -> datetime:
 
 def replay(
     run: Annotated[
-        str, typer.Argument(metavar="RUN|JOURNAL", help="A Run, or the path of its folder.")
+        str,
+        typer.Argument(metavar="RUN|JOURNAL", help="A Run, or the path of its folder or journal."),
     ],
     *,
     at: Annotated[
@@ -102,6 +106,9 @@ def replay(
         ),
     ] = None,
     as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
     state: SharedStateOption = None,
@@ -109,54 +116,77 @@ def replay(
 ) -> int:
     """Show a past Run again, line by line as apply printed it. Asks no service.
 
+    The options of the service are only repeated in the commands that it prints.
+
     Example: vmssplan replay web-jammy-1 --with strategy.type=perUpdateDomain
     """
     console = Console(no_color=no_color)
-    store: StateStore
-    if "/" in run or "\\" in run:
-        from vmssplan.stores.local import LocalState
-
-        folder = Path(run).parent if run.endswith(".jsonl") else Path(run)
-        store, run = LocalState(folder.parent.parent), folder.name
-    else:
-        store = open_state(Connection(None, None, None, cloud, state_dir, None, state))
-    rollout, events = store.rollout(run), store.events(run)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, None, state)
+    record = _record(run, connection)
     limit = _time(at) if at is not None else None
-    shown = [event for event in events if limit is None or event.at <= limit]
+    shown = [event for event in record.events if limit is None or event.at <= limit]
     if not shown:
-        raise NotFound(f"nothing had happened in {run} then")
+        raise NotFound(f"nothing had happened in {record.run} then")
     if overrides:
-        return _ask_what_if(rollout, shown, overrides, console)
-    _show_again(run, rollout, shown, console, as_json=as_json, heat_map=heat_map)
+        return _ask_what_if(record.rollout, shown, overrides, console)
+    _show_again(replace(record, events=shown), connection, console, as_json, heat_map)
     return ExitCode.SUCCESS
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a Run."""
+
+    run: str
+    rollout: Rollout
+    events: Sequence[Event]
+
+
+def _record(run: str, connection: Connection) -> Record:
+    """Read a Run by its name, or by the path of its folder or journal, wherever that was put."""
+    from vmssplan.engine.events import RunStarted
+    from vmssplan.stores.local import load_rollout, read_journal
+
+    if "/" not in run and "\\" not in run and not run.endswith(".jsonl"):
+        store = open_state(connection)
+        return Record(run, store.rollout(run), store.events(run))
+    journal = Path(run) if run.endswith(".jsonl") else Path(run) / "journal.jsonl"
+    if not journal.is_file():
+        raise NotFound(f"{journal}: there is no such journal")
+    events = read_journal(journal)
+    names = [event.run for event in events if isinstance(event, RunStarted)]
+    name = names[0] if names else journal.parent.name
+    return Record(name, load_rollout(journal.parent / "rollout.json"), events)
+
+
 def _show_again(
-    run: str,
-    rollout: Rollout,
-    events: Sequence[Event],
-    console: Console,
-    *,
-    as_json: bool,
-    heat_map: bool,
+    record: Record, connection: Connection, console: Console, as_json: bool, heat_map: bool
 ) -> None:
     from vmssplan.cli.watching import JsonLines, PlainLines
     from vmssplan.engine import RunState, evolve
-    from vmssplan.engine.events import RunCompleted, RunHalted, StepCompleted
+    from vmssplan.engine.events import RunCompleted, RunHalted, RunResumed, StepCompleted
 
-    watcher = JsonLines(run, console) if as_json else PlainLines(rollout, console)
-    state = RunState.begin(rollout)
-    for event in events:
+    state = RunState.begin(record.rollout)
+    watcher: Watcher = PlainLines(record.rollout, console)
+    for number, event in enumerate(record.events):
+        if as_json and (number == 0 or isinstance(event, RunResumed)):
+            # Another process went on with it, and its output began anew.
+            watcher = JsonLines(record.run, console)
         state = evolve(state, event)
         watcher.happened(event, state)
         if heat_map and isinstance(event, StepCompleted):
-            console.out(_frame(state, event.at, events[0].at, console))
+            console.out(_frame(state, event.at, record.events[0].at, console))
         if isinstance(event, RunHalted | RunCompleted):
-            _show_outcome(run, state, event.at, console, as_json=as_json)
+            _show_outcome(record.run, state, event.at, connection, console, as_json)
 
 
 def _show_outcome(
-    run: str, state: RunState, at: datetime, console: Console, *, as_json: bool
+    run: str,
+    state: RunState,
+    at: datetime,
+    connection: Connection,
+    console: Console,
+    as_json: bool,
 ) -> None:
     from vmssplan.documents import canonical_json
     from vmssplan.report.as_json import outcome_line_json
@@ -164,8 +194,15 @@ def _show_outcome(
 
     if as_json:
         console.out(canonical_json(outcome_line_json(state, run, at)))
-    else:
-        console.out(f"\n{outcome_text(state, run, paint=console.paint())}")
+        return
+    text = outcome_text(
+        state,
+        run,
+        paint=console.paint(),
+        options=connection.arguments(),
+        state_options=connection.state_arguments(),
+    )
+    console.out(f"\n{text}")
 
 
 def _frame(state: RunState, now: datetime, started_at: datetime, console: Console) -> str:
