@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
-from vmssplan.durations import format_duration
 from vmssplan.engine import Phase, RunState
 from vmssplan.engine import events as ev
-from vmssplan.engine.waiting import POLL_INTERVAL
 from vmssplan.errors import ExitCode, NotFound
 from vmssplan.gates import gate_verdict
 from vmssplan.rollout import (
@@ -110,7 +108,7 @@ def _place(rollout: Rollout, instance_id: str) -> tuple[int, str]:
     for number, step in enumerate(rollout.steps, start=1):
         match step:
             case UpgradeBatch(batch, ids, label) if instance_id in ids:
-                domain = f", {label}" if label else ""
+                domain = f" ({label})" if label else ""
                 return number, f"batch {batch} of {rollout.batch_count}{domain}"
             case UpgradeWindow(ids, window) if instance_id in ids:
                 turn = ids.index(instance_id) + 1
@@ -122,51 +120,61 @@ def _place(rollout: Rollout, instance_id: str) -> tuple[int, str]:
 
 def _why_waiting(state: RunState, instance_id: str, one: Progress, at: datetime) -> str:
     """Say what the Run waits for, and where the instance's turn is behind that."""
-    rollout = state.rollout
-    _, place = _place(rollout, instance_id)
-    behind = "" if one.step == state.step else f"{place} comes later: "
+    _, place = _place(state.rollout, instance_id)
+    way = "on the way back, " if state.rollback is not None else ""
+    behind = "" if one.step == state.step else f"{way}{place} comes later: "
     return behind + _what_binds(state, at)
 
 
 def _what_binds(state: RunState, at: datetime) -> str:
+    """Say the first thing that keeps the Run from starting more, in the order it is decided in."""
     people = state.people
     if state.outcome is not None:
-        if state.outcome.exit_code is ExitCode.SUCCESS:
-            return "the Run is complete"
+        if state.outcome.exit_code in (ExitCode.SUCCESS, ExitCode.ROLLED_BACK):
+            return "the Run is over"
         return f"the Run halted at step {state.outcome.step}: {state.outcome.reason}"
-    if people.cancel is not None or people.rollback is not None:
-        return "the Run is about to stop, and finishes what is in flight"
-    if state.in_flight:
-        return _operation_text(state)
-    if state.deferral is not None and at < state.deferral.until:
-        last = state.deferral.last
-        return f"the next request is put off until {last.until:%H:%M:%S}: {last.code}"
+    if people.rollback is not None:
+        return "the Run is about to turn round, as it was told"
+    if people.cancel is not None:
+        return "the Run is about to stop, as it was told"
+    if state.stop is not None:
+        return f"the Run is about to halt: {state.stop.reason}"
     if people.held is not None:
         return f"the Run is paused: {people.held.reason}"
+    if any(not request.instance_ids for request in state.in_flight):
+        since = min(request.intended_at for request in state.in_flight)
+        return f"the model is being written since {since:%H:%M:%S}"
+    limit = state.rollout.bounds.max_concurrent_operations
+    if len(state.in_flight) >= limit:
+        return f"at most {_operations(limit)} at a time, and {_operated(state)}"
+    if state.deferral is not None and at < state.deferral.until:
+        return f"no request before {state.deferral.until:%H:%M:%S}: {state.deferral.last.code}"
     if state.floor_reached_at is not None:
         bounds = state.rollout.bounds
         return f"starting more would go below the floor of {bounds.floor} of {bounds.total}"
     return _step_text(state)
 
 
-def _operation_text(state: RunState) -> str:
+def _operations(count: int) -> str:
+    return "1 operation" if count == 1 else f"{count} operations"
+
+
+def _operated(state: RunState) -> str:
     ids = [i for request in state.in_flight for i in request.instance_ids]
     since = min(request.intended_at for request in state.in_flight)
-    limit = state.rollout.bounds.max_concurrent_operations
-    if not ids:
-        return f"the model is being written since {since:%H:%M:%S}"
-    one_at_a_time = "one operation" if limit == 1 else f"{limit} operations"
-    return f"{one_at_a_time} at a time, and {_some(ids)} being upgraded since {since:%H:%M:%S}"
+    return f"{_some(ids)} being upgraded since {since:%H:%M:%S}"
 
 
 def _step_text(state: RunState) -> str:
-    awaiting = state.ids(Phase.AWAITING)
+    """Say what the open step waits for."""
     if state.step_started_at is None or not state.step:
         return f"step {state.step + 1} is about to begin"
     step = state.rollout.steps[state.step - 1]
     match step:
         case AwaitHealth(batch):
-            return f"batch {batch} is not healthy yet: {_some(awaiting)} awaited"
+            awaiting = state.ids(Phase.AWAITING)
+            late = f"and {_some(awaiting)} not healthy yet" if awaiting else "and is healthy now"
+            return f"batch {batch} comes first, {late}"
         case Pause(duration):
             return f"a pause lasts until {state.step_started_at + duration:%H:%M:%S}"
         case Approval(message):
@@ -175,24 +183,35 @@ def _step_text(state: RunState) -> str:
             return f"the gate of step {state.step}: {gate_verdict(state.tally, counting).reason}"
         case RunHook(time=time, batch=batch):
             return f"the hook {time} of batch {batch} has not ended"
-        case UpgradeWindow(window=window):
-            return f"the window of {window} is full: {_some(awaiting)} not healthy yet"
-        case UpgradeBatch():
-            if awaiting:
-                return f"{_some(awaiting)} of before not healthy yet"
-            return f"its request is made within {format_duration(POLL_INTERVAL)}"
-        case SetModel() | PinAutoscale() | RestoreAutoscale():
-            return f"step {state.step} is not done yet"
+        case UpgradeBatch() | UpgradeWindow():
+            return _upgrading_text(state, step)
+        case SetModel():
+            return f"the model comes first, in step {state.step}"
+        case PinAutoscale():
+            return "autoscale is being pinned first"
+        case RestoreAutoscale():
+            return "autoscale is getting its bounds back"
     assert_never(step)
+
+
+def _upgrading_text(state: RunState, step: UpgradeBatch | UpgradeWindow) -> str:
+    if isinstance(step, UpgradeWindow):
+        open_ones = state.ids(Phase.OPERATING, Phase.AWAITING)
+        if len(open_ones) >= step.window:
+            return f"the window of {step.window} is full: {_some(open_ones)} not healthy yet"
+        return "the next request is made at the next look"
+    if state.in_flight:
+        return f"batch {step.batch} comes first, and {_operated(state)}"
+    return f"the request for batch {step.batch} is made at the next look"
 
 
 def _why_chosen(state: RunState, instance_id: str) -> str:
     _, place = _place(state.rollout, instance_id)
     for request in state.in_flight:
         if instance_id in request.instance_ids:
-            doubt = "; how it ended is looked at" if request.is_in_doubt else ""
+            doubt = "; how that ended is looked at" if request.is_in_doubt else ""
             return f"{place} had its turn at {request.intended_at:%H:%M:%S}{doubt}"
-    return f"{place} had its turn"
+    return f"{place} had its turn; how that ended is looked at"
 
 
 def _why_awaiting(state: RunState, one: Progress, at: datetime) -> str:
