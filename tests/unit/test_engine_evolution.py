@@ -55,6 +55,13 @@ def test_a_run_knows_who_it_is() -> None:
         assert (state.run, state.digest, state.people.waits) == ("web-1", "sha256:7", waits)
 
 
+def test_a_resume_of_which_nothing_else_is_told_does_not_wait_for_people() -> None:
+    """So it was when journals did not say it."""
+    waiting = evolve(RunState.begin(MADE), ev.RunStarted(START, "web-1", "sha256:7", waits=True))
+
+    assert not evolve(waiting, ev.RunResumed(LATER)).people.waits
+
+
 def test_a_step_that_is_over_takes_its_deferrals_along() -> None:
     """The next one has not waited for anything yet."""
     state = upgrading(BATCHES, put_off(UNTIL))
