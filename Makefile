@@ -45,7 +45,7 @@ swarm: .venv/.development ## Live through SEEDS made-up Runs, in JOBS processes;
 test-az: .venv/.development .venv-az/.installed ## Run the tests with the real Azure CLI (700 MB of it).
 	$(BIN)/python -m pytest -q tests/az
 
-check: lint types layers coverage ## All that CI asks for.
+check: lint types layers ## Style, types, layers: what CI asks for besides the tests.
 
 lint: .venv/.development ## Style.
 	$(BIN)/ruff format --check .
