@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Event, RunState
-from vmssplan.engine.events import RunStarted, UpgradeIntended
+from vmssplan.engine.events import RunResumed, RunStarted, UpgradeIntended
 from vmssplan.executor import Executor
 from vmssplan.inbox import EmptyInbox
 from vmssplan.model import HealthSource
 from vmssplan.rollout import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from vmssplan.model import ScaleSet
@@ -55,6 +55,11 @@ class Rehearsal:
         return min(glance.in_service for glance in self.glances)
 
 
+def _never(state: RunState) -> bool:
+    del state
+    return False
+
+
 async def rehearse(
     rollout: Rollout,
     backend: Backend,
@@ -63,19 +68,23 @@ async def rehearse(
     inbox: Inbox | None = None,
     *,
     run: str = RUN,
+    goes_on: Callable[[RunState], bool] = _never,
 ) -> Rehearsal:
-    """Carry the Rollout out from its beginning; approvals are for `inbox` to give."""
+    """Carry the Rollout out from its beginning; approvals are for `inbox` to give.
+
+    Where it ends before it is done, `goes_on` says whether it is resumed.
+    """
     journal, watcher = _Memory(), _Glances(rollout.health.source)
-    executor = Executor(
-        backend,
-        clock,
-        journal,
-        inbox or EmptyInbox(),
-        probes,
-        watcher,
-        RunState.begin(rollout),
-    )
-    ended = await executor.run(RunStarted(clock.now(), run, digest(rollout)))
+    people = inbox or EmptyInbox()
+
+    async def carry_on(state: RunState, opening: Event) -> RunState:
+        executor = Executor(backend, clock, journal, people, probes, watcher, state)
+        return await executor.run(opening)
+
+    begun = RunState.begin(rollout)
+    ended = await carry_on(begun, RunStarted(clock.now(), run, digest(rollout)))
+    while goes_on(ended):
+        ended = await carry_on(ended, RunResumed(clock.now()))
     return Rehearsal(ended, tuple(journal.events), tuple(watcher.glances))
 
 

@@ -17,7 +17,7 @@ import typer
 
 from vmssplan.cli.connection import NoColorOption
 from vmssplan.cli.console import Console
-from vmssplan.errors import ExitCode, NotFound, Refused, UsageInvalid, VmssplanError
+from vmssplan.errors import DocumentInvalid, ExitCode, Refused, UsageInvalid, VmssplanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +106,10 @@ def _carry_out(one: RolloutTest) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from vmssplan.rollout_tests import judge, refused_as_expected
 
     try:
-        rollout, went = asyncio.run(_rehearsed(one))
+        rollout, went = rehearsed(one)
+    except (DocumentInvalid, UsageInvalid) as error:
+        # A mistake in the test's own files is never the refusal that was expected.
+        return (f"it cannot be run: {error.message}",), ()
     except VmssplanError as error:
         refused = refused_as_expected(one.expect, int(error.exit_code), error.message)
         return tuple(str(failure) for failure in refused), ()
@@ -116,6 +119,11 @@ def _carry_out(one: RolloutTest) -> tuple[tuple[str, ...], tuple[str, ...]]:
     last = [failure.after for failure in failures if failure.after is not None]
     marked = min(last) if last else None
     return tuple(str(failure) for failure in failures), timeline(rollout, went.events, marked)
+
+
+def rehearsed(one: RolloutTest) -> tuple[Rollout, Rehearsal]:
+    """Carry a test out; raises what apply would raise before it begins."""
+    return asyncio.run(_rehearsed(one))
 
 
 async def _rehearsed(one: RolloutTest) -> tuple[Rollout, Rehearsal]:
@@ -137,7 +145,8 @@ async def _rehearsed(one: RolloutTest) -> tuple[Rollout, Rehearsal]:
     if reasons:
         raise Refused("; ".join(reasons))
     people = ScriptedPeople(rollout, one.people)
-    return rollout, await rehearse(rollout, backend, clock, answers, people)
+    went = await rehearse(rollout, backend, clock, answers, people, goes_on=people.answer)
+    return rollout, went
 
 
 def _refuse(findings: Sequence[Finding]) -> None:
@@ -190,13 +199,12 @@ def _scenario(path: Path, changes: str) -> Any:
 
 
 def _mapping(path: Path) -> Mapping[str, Any]:
-    from vmssplan.errors import DocumentInvalid
     from vmssplan.planfile.source import read_documents
 
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise NotFound(f"{path}: there is no such file") from error
+        raise UsageInvalid(f"{path}: there is no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageInvalid(f"{path}: cannot be read: {error}") from error
     documents, problems = read_documents(text, str(path))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vmssplan.engine.instructions import Approve, Instruction, Reject
+from vmssplan.errors import ExitCode
 from vmssplan.gates import Measurement, Verdict
 from vmssplan.rollout import Approval, digest
 from vmssplan.rollout_tests.values import People
@@ -13,6 +14,7 @@ from vmssplan.rollout_tests.values import People
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmssplan.engine import RunState
     from vmssplan.model import CommandProbe, HttpProbe
     from vmssplan.ports import Subject
     from vmssplan.rollout import Rollout
@@ -41,25 +43,34 @@ class ScriptedAnswers:
 
 
 class ScriptedPeople:
-    """`ports.Inbox` with what is said at every approval."""
+    """`ports.Inbox` of people who answer when they are asked: when the Run ends at an approval."""
 
     def __init__(self, rollout: Rollout, people: People) -> None:
-        steps = [
-            number
-            for number, step in enumerate(rollout.steps, start=1)
-            if isinstance(step, Approval)
-        ]
-        told: list[Instruction] = []
-        if steps and people is People.GIVEN:
-            wanted = digest(rollout)
-            told = [Approve(f"yes-{n}", "the test", WHENEVER, n, wanted) for n in steps]
-        elif people is People.REFUSED:
-            told = [Reject(f"no-{n}", "the test", WHENEVER, n, "the test says no") for n in steps]
-        self._told = tuple(told)
+        self._digest = digest(rollout)
+        self._people = people
+        self._told: list[Instruction] = []
 
     def instructions(self) -> Sequence[Instruction]:
-        """Return all of it."""
-        return self._told
+        """Return what was said so far."""
+        return tuple(self._told)
 
     async def rest(self) -> None:
         """Return at once."""
+
+    def answer(self, state: RunState) -> bool:
+        """Say yes or no to the approval at which the Run has ended; False where nobody answers."""
+        if self._people is People.MISSING or not _awaits_approval(state):
+            return False
+        step = state.step
+        if self._people is People.GIVEN:
+            self._told.append(Approve(f"yes-{step}", "the test", WHENEVER, step, self._digest))
+        else:
+            why = "the test says no"
+            self._told.append(Reject(f"no-{step}", "the test", WHENEVER, step, why))
+        return True
+
+
+def _awaits_approval(state: RunState) -> bool:
+    has_paused = state.outcome is not None and state.outcome.exit_code is ExitCode.PAUSED
+    is_open = state.step_started_at is not None
+    return has_paused and is_open and isinstance(state.rollout.steps[state.step - 1], Approval)
