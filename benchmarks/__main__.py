@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import rollouts, simulator, throttling
+from benchmarks import rollouts, scenario_tests, simulator, throttling
 
 PARTS = {
     "rollouts": rollouts.measures,
+    "scenario_tests": scenario_tests.measures,
     "simulator": simulator.measures,
     "throttling": throttling.measures,
 }
