@@ -73,6 +73,8 @@ CALLS: dict[str, Callable[[AzureBackend, World], Awaitable[Any]]] = {
     "operation_report": _operation_report,
     "rolling_upgrade_in_progress": lambda backend, _: backend.rolling_upgrade_in_progress(TARGET),
     "image_versions": _images,
+    "image_deprecation": lambda backend, _: backend.image_deprecation(JAMMY_NEW, "westeurope"),
+    "sizes": lambda backend, _: backend.sizes(TARGET),
     "write_model": _write_model,
     "upgrade_instances": lambda backend, _: backend.upgrade_instances(TARGET, ["0"]),
     "reimage_instances": lambda backend, _: backend.reimage_instances(TARGET, ["0"]),

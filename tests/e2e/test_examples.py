@@ -70,7 +70,8 @@ def test_the_example_of_a_rollback_goes_back_by_itself(program: Program, golden:
 
     assert (planned.code, applied.code, again.code) == (0, 12, 0), applied.text
     golden.check(f"example-{TURNING_BACK}", planned.out.partition("\nTo apply:")[0])
-    assert "Rollback complete: instance 5: HealthDeadlineExceeded" in applied.out
+    assert "Rollback complete: instance " in applied.out
+    assert "HealthDeadlineExceeded" in applied.out
     assert "ok=2 upgraded=2 skipped=8 failed=0 pending=0" in applied.out
     rollout = json.loads(again.out)["rollout"]
     assert {one["version"] for one in rollout["instances"]} == {"22.04.202609010"}
