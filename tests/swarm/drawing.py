@@ -158,6 +158,8 @@ def _plan(random: Random, capacity: int) -> dict[str, Any]:
     }
     if _sometimes(random, 0.1):
         plan["health"]["source"] = "instanceView"
+    elif _sometimes(random, 0.1):
+        plan["health"] |= {"source": "command", "command": {"run": ["./health.sh"]}}
     if _sometimes(random, 0.4):
         plan["gates"] = [_gate(random) for _ in range(random.randint(1, 2))]
     hooks = {

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.swarm.reading import misdeeds
+from tests.swarm.witness import serving
 from tests.worlds import SUBSCRIPTION, WEB
+from vmss_simulator.values import ProvisioningState
 from vmssplan.engine import Event, Phase, RunState, replay
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
-from vmssplan.model import image_version
+from vmssplan.model import Method, image_version
+from vmssplan.report.as_json import outcome_json
+from vmssplan.report.run import event_lines, outcome_text
 from vmssplan.stores.formats import journal_lines, parse_journal
 
 if TYPE_CHECKING:
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from tests.swarm.witness import Evidence
     from vmss_simulator.values import Instance
     from vmssplan.model import ModelFields
+    from vmssplan.rollout import Rollout
 
 ENDS = frozenset(ExitCode) - {ExitCode.BUG, ExitCode.CHANGES, ExitCode.DRIFT, ExitCode.LOCKED}
 CHANGE_THE_MODEL = frozenset({"setImage", "setSize", "setPolicy", "tag", "startRollingUpgrade"})
@@ -49,8 +55,37 @@ def judge_end(evidence: Evidence, state: RunState, ends: Sequence[str]) -> None:
         evidence.blame("journal", "time runs backwards in the journal")
     if parse_journal(b"".join(journal_lines(events)), "journal") != tuple(events):
         evidence.blame("journal", "what was written is not what is read")
+    for misdeed in misdeeds(evidence.rollout, events):
+        evidence.blame("journal", misdeed)
     if state.outcome is None and events and "refused" not in ends:
         evidence.blame("outcome", "it never ended")
+
+
+def judge_calm(evidence: Evidence, state: RunState, ends: Sequence[str]) -> None:
+    """When nothing goes wrong any more and nobody interferes, a Run can be brought to its end.
+
+    Unless others have changed what was reviewed, or something in the world stays broken.
+    """
+    done = (ExitCode.SUCCESS, ExitCode.ROLLED_BACK, ExitCode.STALE)
+    if not ends or ends[-1] == "refused" or (state.outcome and state.outcome.exit_code in done):
+        return
+    options = evidence.world.options
+    if state.rollout.method is Method.REIMAGE and not options.reimage_applies_model:
+        return
+    scale_set = evidence.world.scale_set(WEB)
+    is_whole = scale_set.provisioning in (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
+    source = evidence.rollout.health.source
+    sick = scale_set.instances.keys() - serving(scale_set, source)
+    gone = len(scale_set.instances) < evidence.rollout.bounds.total
+    if is_whole and not sick and not gone and not evidence.is_image_gone:
+        evidence.blame("stuck", f"cannot be finished: {state.outcome}")
+
+
+def tell(reviewed: Rollout, state: RunState, events: Sequence[Event]) -> None:
+    """Write every report there is of it; whatever they raise is a bug."""
+    outcome_text(state, state.run)
+    outcome_json(state, state.run)
+    event_lines(events, reviewed)
 
 
 def _judge_left_running(evidence: Evidence, state: RunState) -> None:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 from tests.support.runs import Killed, Killer, MemoryJournal, Nobody, ScriptedProbes, compute
 from tests.support.values import TARGET
-from tests.swarm.cases import Case
+from tests.swarm.cases import Case, Life
 from tests.swarm.drawing import OTHER
-from tests.swarm.judging import judge_end, judge_outcome
+from tests.swarm.judging import judge_calm, judge_end, judge_outcome, tell
 from tests.swarm.others import Others
 from tests.swarm.people import People
-from tests.swarm.witness import Evidence, Violation, Witness
+from tests.swarm.witness import Evidence, Honest, Violation, Witness
 from tests.worlds import SUBSCRIPTION, WEB, scenario_text
 from vmss_simulator.errors import ScenarioError
 from vmss_simulator.scenario import parse_scenario
 from vmss_simulator.world import World
+from vmssplan.backends.probing import probing
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.engine import Event, RunState, replay
 from vmssplan.engine import events as ev
@@ -34,11 +35,12 @@ from vmssplan.staleness import refusals
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tests.swarm.cases import Life
     from vmssplan.model import ScaleSet
     from vmssplan.rollout import Rollout
 
 LONGEST_LIFE = timedelta(days=3)
+CALM = timedelta(hours=3)
+"""Long enough for every operation that ends at all, and for every deadline."""
 COMPLETE = (ExitCode.SUCCESS, ExitCode.ROLLED_BACK)
 
 
@@ -110,8 +112,24 @@ class Story:
             ended = self._live(life)
             pass_time(self.evidence.others, self.evidence.world.now + timedelta(seconds=life.rest))
             if ended is None and number == len(lives):
-                lives.append(type(life)(waits=life.waits))
+                lives.append(Life(waits=life.waits))
+        self._calm_down()
         judge_end(self.evidence, self.state(), self.told.ends)
+
+    def _calm_down(self) -> None:
+        """Let all troubles end and others rest, and then carry the Run on: it can be finished."""
+        evidence, world = self.evidence, self.evidence.world
+        for rule in world.fault_rules:
+            world.remove_fault(rule.name)
+        evidence.others.agenda.clear()
+        evidence.others.races.clear()
+        self.probes.answers = [Measurement(Verdict.SUCCESSFUL, "calm")]
+        self.people.script = ()
+        for _ in range(3):
+            pass_time(evidence.others, world.now + CALM)
+            if self._live(Life(waits=True)) is None:
+                return
+        judge_calm(evidence, self.state(), self.told.ends)
 
     def _live(self, life: Life) -> RunState | None:
         """Carry the Run on once; None when the process died."""
@@ -125,18 +143,23 @@ class Story:
         self.clock.witness = witness
         self.people.rests = 0
         started_at = self.clock.now()
+        health = self.rollout.health
+        backend = probing(witness, Honest(self.evidence, killer), health, run="web-1")
         executor = Executor(
-            witness, self.clock, self.journal, self.people, self.probes, Nobody(), self.state()
+            backend, self.clock, self.journal, self.people, self.probes, Nobody(), self.state()
         )
         try:
             ended = asyncio.run(executor.run(*opening))
-        except Killed:
+        except (Killed, BaseExceptionGroup) as death:
+            if isinstance(death, BaseExceptionGroup) and death.subgroup(Killed) is None:
+                raise
             self.told.ends.append("killed")
             return None
         took = self.clock.now() - started_at
         if took > LONGEST_LIFE:
             self.evidence.blame("endless", f"one process took {took}")
         judge_outcome(self.evidence, ended, self.journal.events)
+        tell(self.rollout, ended, self.journal.events)
         assert ended.outcome is not None
         self.told.ends.append(ended.outcome.exit_code.name)
         return ended

@@ -76,7 +76,8 @@ def _on_request(random: Random) -> dict[str, Any]:
 def _behind(random: Random) -> dict[str, Any]:
     # Nobody can act once on what was more than half a minute ago.
     by = random.choice(["PT1S", "PT10S", "PT20S"])
-    return random.choice([{"latency": {"delay": random.choice(_SPANS)}}, {"stale": {"by": by}}])
+    delay = random.choice(["PT1S", "PT20S", "PT3M"])
+    return random.choice([{"latency": {"delay": delay}}, {"stale": {"by": by}}])
 
 
 def _on_work(random: Random) -> dict[str, Any]:

@@ -10,15 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.support.runs import Killer, MemoryJournal, MortalBackend
+from tests.support.runs import Killer, MemoryJournal, MortalBackend, ScriptedProbes
 from tests.swarm.others import Others
 from tests.worlds import SUBSCRIPTION, WEB
 from vmss_simulator import documents
-from vmss_simulator.values import HealthState, Instance, PowerState, ProvisioningState
+from vmss_simulator.values import (
+    HealthState,
+    Instance,
+    OperationStatus,
+    PowerState,
+    ProvisioningState,
+)
 from vmss_simulator.world import World
 from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.engine.events import RollbackStarted
-from vmssplan.model import HealthSource, ModelFields
+from vmssplan.gates import Measurement, Verdict
+from vmssplan.model import CommandProbe, HealthSource, HttpProbe, ModelFields
 from vmssplan.rollout import Disposition, Rollout
 
 if TYPE_CHECKING:
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
 
     from vmss_simulator.values import ScaleSet as WorldScaleSet
     from vmssplan.model import AutoscaleSetting, ScaleSet, ScaleSetId
-    from vmssplan.ports import OperationHandle, Pacing
+    from vmssplan.ports import OperationHandle, Pacing, Subject
 
 _BUSY = (ProvisioningState.CREATING, ProvisioningState.UPDATING, ProvisioningState.DELETING)
 _STARTED = ("upgradeStarted", "reimageStarted")
@@ -62,6 +69,11 @@ class Evidence:
     operated: set[str] = field(default_factory=set)
     bounds_before: list[Any] = field(default_factory=list)
     writes: int = 0
+
+    @property
+    def is_image_gone(self) -> bool:
+        """Whether a version was withdrawn by its publisher."""
+        return any(line.type == "imageWithdrawn" for line in self.world.log)
 
     @property
     def reviewed(self) -> set[str]:
@@ -101,6 +113,8 @@ def serves(instance: Instance, source: HealthSource) -> bool:
         return False
     if source is HealthSource.APPLICATION_HEALTH:
         return instance.health is HealthState.HEALTHY
+    if source is HealthSource.COMMAND:
+        return instance.health in (None, HealthState.HEALTHY)
     has_failed = any(each.failed for each in instance.extensions)
     return instance.provisioning is ProvisioningState.SUCCEEDED and not has_failed
 
@@ -133,13 +147,18 @@ class Witness(MortalBackend):
         after = self._truth()
         self.look = Look(
             serving(before, self._source) | serving(after, self._source),
-            frozenset(i.instance_id for i in told.instances if i.is_in_service(self._source)),
+            self._told_serving(told, after),
             {**before.instances, **after.instances},
             told.etag,
             told.model,
             before.instances == after.instances and _is_true(told, after),
         )
         return told, pacing
+
+    def _told_serving(self, told: ScaleSet, scale_set: WorldScaleSet) -> frozenset[str]:
+        if self._source is HealthSource.COMMAND:
+            return serving(scale_set, self._source)
+        return frozenset(i.instance_id for i in told.instances if i.is_in_service(self._source))
 
     async def upgrade_instances(
         self, target: ScaleSetId, instance_ids: Sequence[str]
@@ -237,8 +256,20 @@ class Witness(MortalBackend):
                 if each.type in _STARTED and each.instance_id is not None
             }
             self._claim_operations(log)
+            self._judge_parallel()
             # Only if it was let in: others' operations may begin while a reply is late.
             self._judge_started(before, started & set(ids))
+
+    def _judge_parallel(self) -> None:
+        world = self.evidence.world
+        running = [
+            each
+            for each in self.evidence.operations
+            if world.operation(each).status is OperationStatus.IN_PROGRESS
+        ]
+        limit = self.evidence.rollout.bounds.max_concurrent_operations
+        if len(running) > limit:
+            self.evidence.blame("parallel", f"{len(running)} operations at once, at most {limit}")
 
     def _judge_started(self, before: WorldScaleSet, started: set[str]) -> None:
         evidence, look = self.evidence, self.look
@@ -251,11 +282,24 @@ class Witness(MortalBackend):
             one = before.instances[instance_id]
             if one.vm_id not in evidence.reviewed:
                 evidence.blame("reviewed", f"operates on {instance_id}, which nobody reviewed")
-            if _is_current(before, one) and (
-                look is None or look.instances.get(instance_id) == one
-            ):
+            if _is_current(before, one) and self._could_know(one):
                 evidence.blame("once", f"operates on {instance_id}, which is current")
         self._judge_floor(before, started)
+
+    def _could_know(self, one: Instance) -> bool:
+        """Tell whether the Run could know how the instance is.
+
+        A list that is behind may hide what an operation has done, until a while after a success.
+        """
+        look, world = self.look, self.evidence.world
+        if look is None:
+            return True
+        if look.instances.get(one.instance_id) != one:
+            return False
+        ours = [world.operation(each) for each in self.evidence.operations]
+        done = [each for each in ours if one.instance_id in each.instance_ids and each.ended_at]
+        last = max(done, key=lambda each: each.started_at, default=None)
+        return look.is_true or last is None or last.status is OperationStatus.SUCCEEDED
 
     def _judge_floor(self, before: WorldScaleSet, started: set[str]) -> None:
         floor = self.evidence.rollout.bounds.floor
@@ -288,6 +332,24 @@ class Witness(MortalBackend):
 
     def _truth(self) -> WorldScaleSet:
         return self.evidence.world.scale_set(WEB)
+
+
+class Honest(ScriptedProbes):
+    """Probes of health that answer what is so."""
+
+    def __init__(self, evidence: Evidence, killer: Killer) -> None:
+        super().__init__(killer=killer)
+        self.evidence = evidence
+
+    async def measure(self, probe: HttpProbe | CommandProbe, subject: Subject) -> Measurement:
+        """Answer for the one instance."""
+        assert isinstance(probe, CommandProbe)
+        self.killer.reach()
+        [instance] = subject.instances
+        real = self.evidence.world.scale_set(WEB).instances.get(instance.instance_id)
+        if real is not None and serves(real, HealthSource.COMMAND):
+            return Measurement(Verdict.SUCCESSFUL, "serves")
+        return Measurement(Verdict.FAILED, "does not serve")
 
 
 def _is_true(told: ScaleSet, scale_set: WorldScaleSet) -> bool:

@@ -26,6 +26,7 @@ from vmssplan.engine import Phase
 from vmssplan.engine import events as ev
 from vmssplan.errors import (
     Conflict,
+    EtagChanged,
     ExitCode,
     NotPermitted,
     OutcomeUnknown,
@@ -561,3 +562,18 @@ def test_somebody_elses_operation_between_two_batches_is_waited_for() -> None:
 
     assert code(ended) is ExitCode.SUCCESS
     assert second.at - START >= seconds(500)
+
+
+def test_a_service_that_answers_slowly_and_never_takes_a_request_ends_the_run() -> None:
+    """Looks that take longer than a quiet time do not let it try for ever."""
+    service = FakeService(scale_set(1))
+    service.refusals["write"] = [EtagChanged("PreconditionFailed", "changed") for _ in range(500)]
+    service.clock.on_sleep = lambda: setattr(
+        service.clock, "time", service.clock.time + minutes(30)
+    )
+    journal = MemoryJournal()
+    ended = run(rollout(service.scale_set), service, service.clock, journal)
+
+    assert ended.outcome is not None
+    assert ended.outcome.exit_code is ExitCode.DEADLINE
+    assert "no request got through in 100 tries" in ended.outcome.reason

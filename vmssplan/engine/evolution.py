@@ -285,11 +285,13 @@ def _withdrawn(state: RunState, number: int | None) -> RunState:
 
 
 def _deferral(state: RunState, event: ev.RequestDeferred) -> Deferral:
-    """Count deferrals in a row; after a quiet time a new row begins."""
+    """Count deferrals until something gets through; after a quiet time they are a new row."""
     before = state.deferral
-    if before is None or event.at > before.until + QUIET_TIME:
+    if before is None:
         return Deferral(event.at, 1, event.until, event)
-    return Deferral(before.since, before.count + 1, event.until, event)
+    is_new_row = event.at > before.until + QUIET_TIME
+    since = event.at if is_new_row else before.since
+    return Deferral(since, before.count + 1, event.until, event)
 
 
 def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:

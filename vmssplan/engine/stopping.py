@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 OPERATION_DEADLINE = timedelta(hours=2)
 """Azure gives up on an instance after 90 minutes with extensions; this is well past it."""
 
+MOST_TRIES = 100
+"""However slowly the service answers, a Run that gets nothing through ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -132,10 +135,14 @@ def _is_model_written(state: RunState) -> bool:
 
 def _deferred_too_long(state: RunState) -> Stop | None:
     deferral, deadline = state.deferral, state.rollout.health.deadline
-    if deferral is None or deferral.last.at - deferral.since < deadline:
+    if deferral is None:
         return None
-    last, limit = deferral.last, format_duration(deadline)
-    why = f"no request got through for {limit}: {last.code}: {last.message}"
+    is_late = deferral.last.at - deferral.since >= deadline
+    if not is_late and deferral.count < MOST_TRIES:
+        return None
+    last = deferral.last
+    limit = f"for {format_duration(deadline)}" if is_late else f"in {deferral.count} tries"
+    why = f"no request got through {limit}: {last.code}: {last.message}"
     return Stop(ExitCode.DEADLINE, why)
 
 
