@@ -62,6 +62,11 @@ async def _images(backend: AzureBackend, _world: World) -> Any:
     ]
 
 
+async def _deprecation(backend: AzureBackend, _world: World) -> Any:
+    await backend.observe(TARGET)
+    return await backend.image_deprecation(JAMMY_NEW, "westeurope")
+
+
 async def _autoscale(backend: AzureBackend, _world: World) -> Any:
     found = await backend.autoscale_settings(TARGET)
     assert list(found) == [AS_FOUND]
@@ -73,7 +78,7 @@ CALLS: dict[str, Callable[[AzureBackend, World], Awaitable[Any]]] = {
     "operation_report": _operation_report,
     "rolling_upgrade_in_progress": lambda backend, _: backend.rolling_upgrade_in_progress(TARGET),
     "image_versions": _images,
-    "image_deprecation": lambda backend, _: backend.image_deprecation(JAMMY_NEW, "westeurope"),
+    "image_deprecation": _deprecation,
     "sizes": lambda backend, _: backend.sizes(TARGET),
     "write_model": _write_model,
     "upgrade_instances": lambda backend, _: backend.upgrade_instances(TARGET, ["0"]),
