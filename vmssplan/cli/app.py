@@ -20,6 +20,7 @@ from vmssplan.cli import (
     steering,
     testing,
     validating,
+    verifying,
 )
 from vmssplan.cli.logs import logged
 
@@ -70,6 +71,7 @@ app.command("recover")(steering.recover)
 app.command("unlock")(locking.unlock)
 app.command("drift")(drifting.drift)
 app.command("test")(testing.run_tests)
+app.command("verify")(verifying.verify)
 app.command("snapshot")(planning.snapshot)
 app.command("import-strategy")(moving_in.import_strategy)
 app.command("schema")(planning.schema)

@@ -1,0 +1,85 @@
+"""The checker finds every fault planted in the scheduler, and each counterexample replays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.planted.faults import PLANTED, SETTINGS, Planted
+from tests.planted.making import faulty_engine
+from tests.planted.telling import told_to_the_executor, without_words
+from tests.support.values import rollout
+from vmssplan.engine import RunProgram, RunState, UpgradeInstances, WriteModel
+from vmssplan.engine.events import HookStarted, ModelWriteIntended, UpgradeIntended
+from vmssplan.verifying import ENGINE, Limits, Property, Scene, Scheduler, explore, scene_of, tell
+
+if TYPE_CHECKING:
+    from vmssplan.engine import Event
+    from vmssplan.verifying import Chapter
+
+ENOUGH = 20
+MOST_STATES, FEW_STATES = 40_000, 4_000
+
+
+def scene(planted: Planted, engine: Scheduler) -> Scene:
+    """Return where the fault shows, with this engine."""
+    setting = SETTINGS[planted.setting]
+    return scene_of(rollout(setting.live, **setting.plan), setting.live, engine)
+
+
+def written(chapters: tuple[Chapter, ...]) -> list[Event]:
+    """Return what the Run wrote down in this story."""
+    return [event for chapter in chapters for event in chapter.events]
+
+
+def test_there_are_enough_faults_and_they_break_every_property() -> None:
+    """No two are the same, and no property is there that none of them breaks."""
+    assert len({one.fault for one in PLANTED}) == len(PLANTED) >= ENOUGH
+    assert {one.breaks for one in PLANTED} == set(Property)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.fault.name)
+def test_a_planted_fault_is_found_and_its_story_replays(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the property it breaks; told again, and to the real executor, the story is the same."""
+    faulty = scene(planted, faulty_engine(planted.fault))
+
+    found = explore(faulty, Limits(planted.troubles, MOST_STATES, planted.groups))
+
+    assert found.breach is not None
+    assert found.breach.property is planted.breaks
+    assert sum(move.is_trouble for move in found.moves) <= planted.troubles
+    chapters = tell(faulty, found.moves)
+    if planted.breaks is Property.SOUND:
+        with pytest.raises(KeyError):
+            told_to_the_executor(faulty, chapters, monkeypatch)
+        return
+    journal, about_to = told_to_the_executor(faulty, chapters, monkeypatch)
+    expected = without_words(written(chapters))
+    assert without_words(journal)[: len(expected)] == expected
+    if planted.breaks is Property.ENDS:
+        assert faulty.scheduler.evolve(RunState.begin(faulty.rollout), *journal).outcome is None
+        return
+    assert chapters[-1].breaches[0] == found.breach
+    match chapters[-1].command:
+        case UpgradeInstances(instance_ids=ids):
+            assert isinstance(about_to, UpgradeIntended)
+            assert about_to.instance_ids == ids
+        case WriteModel():
+            assert isinstance(about_to, ModelWriteIntended)
+        case RunProgram():
+            assert isinstance(about_to, HookStarted)
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_the_true_engine_holds_where_the_faulty_ones_do_not(setting: str) -> None:
+    """Whatever takes its time, and with one thing going wrong as far as there is time for it."""
+    there = SETTINGS[setting]
+    true = scene_of(rollout(there.live, **there.plan), there.live, ENGINE)
+
+    found = explore(true, Limits(1, FEW_STATES))
+
+    assert found.breach is None
+    assert found.complete >= 0
