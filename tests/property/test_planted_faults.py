@@ -6,15 +6,34 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import vmssplan.executor
 from tests.planted.faults import PLANTED, SETTINGS, Planted
 from tests.planted.making import faulty_engine
 from tests.planted.telling import told_to_the_executor, without_words
 from tests.support.values import rollout
+from vmssplan.cli.console import Console
+from vmssplan.cli.planning import single_plan
+from vmssplan.cli.testing import failures_of
+from vmssplan.cli.verifying import write_counterexample
 from vmssplan.engine import RunProgram, RunState, UpgradeInstances, WriteModel
 from vmssplan.engine.events import HookStarted, ModelWriteIntended, UpgradeIntended
-from vmssplan.verifying import ENGINE, Limits, Property, Scene, Scheduler, explore, scene_of, tell
+from vmssplan.report.verification import Verification
+from vmssplan.verifying import (
+    ENGINE,
+    Limits,
+    Property,
+    Scene,
+    Scheduler,
+    bound_of,
+    explore,
+    reduce_set,
+    scene_of,
+    tell,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vmssplan.engine import Event
     from vmssplan.verifying import Chapter
 
@@ -83,3 +102,39 @@ def test_the_true_engine_holds_where_the_faulty_ones_do_not(setting: str) -> Non
 
     assert found.breach is None
     assert found.complete >= 0
+
+
+PLAN = """
+apiVersion: vmssplan/v1
+kind: Plan
+metadata: {name: web}
+target: {subscriptionId: 00000000-0000-0000-0000-000000000001, resourceGroup: myrg, scaleSet: web}
+model:
+  image: {publisher: Contoso, offer: server, sku: gen2, version: 1.10.0}
+strategy: {type: perInstance}
+"""
+
+
+def test_a_counterexample_is_written_as_a_test_that_fails_until_the_fault_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file runs in the simulator: with the faulty engine it fails, with the true one not."""
+    file, out = tmp_path / "web.yaml", tmp_path / "found.yaml"
+    file.write_text(PLAN, "utf-8")
+    [planted] = [
+        one for one in PLANTED if one.fault.name == "nobody waits for a batch to be healthy"
+    ]
+    engine, live = faulty_engine(planted.fault), SETTINGS[planted.setting].live
+    plan = single_plan(file).plan
+    small = reduce_set(plan, live, plan.model, 3)
+    there = scene_of(small.rollout, live, engine)
+    found = explore(there, Limits(0))
+    told = Verification(
+        small, there, found, tell(there, found.moves), bound_of(small.rollout), wanted_troubles=0
+    )
+    monkeypatch.setattr(vmssplan.executor, "decide", engine.decide)
+    monkeypatch.setattr(vmssplan.executor, "evolve", engine.evolve)
+
+    assert write_counterexample(told, file, out, Console())
+    monkeypatch.undo()
+    assert failures_of(out) == ()

@@ -94,6 +94,13 @@ def _results(tests: Sequence[RolloutTest], jobs: int) -> Iterator[Result]:
         yield from pool.map(_run, tests, chunksize=max(1, len(tests) // (jobs * 4)))
 
 
+def failures_of(path: Path) -> tuple[str, ...]:
+    """Return what does not hold of the tests in this file."""
+    from vmssplan.rollout_tests import read_tests
+
+    return tuple(failure for one in read_tests([path]) for failure in _carry_out(one)[0])
+
+
 def _run(one: RolloutTest) -> Result:
     begun = time.perf_counter()
     failures, timeline = _carry_out(one)

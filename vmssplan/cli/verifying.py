@@ -109,7 +109,7 @@ def verify(
         console.out(verification_text(found, console.paint()))
     if found.explored.breach is not None:
         if out is not None:
-            _write(found, path, out, console)
+            write_counterexample(found, path, out, console)
         return ExitCode.REFUSED
     return ExitCode.SUCCESS if found.explored.complete >= 0 else ExitCode.DEADLINE
 
@@ -164,8 +164,15 @@ def _progress(console: Console) -> Callable[[int, int], None]:
     return told
 
 
-def _write(found: Verification, plan: Path, out: Path, console: Console) -> None:
-    """Write the counterexample as a RolloutTest and its scenario, where there are words for it."""
+def write_counterexample(
+    found: Verification, plan: Path, out: Path, console: Console
+) -> tuple[str, ...]:
+    """Write the counterexample as a RolloutTest with its scenario, and run it.
+
+    Return what does not hold there; nothing where a scenario has no words for the story, or the
+    simulator does not show the same, which is said.
+    """
+    from vmssplan.cli.testing import failures_of
     from vmssplan.report.snapshot import snapshot_document
     from vmssplan.stores.local import write_private
     from vmssplan.verifying.replaying import CannotBeToldError, rollout_test_document
@@ -179,7 +186,7 @@ def _write(found: Verification, plan: Path, out: Path, console: Console) -> None
         )
     except CannotBeToldError as error:
         console.warning(f"{out} is not written: a scenario has no words for: {error}")
-        return
+        return ()
     scenario = out.with_suffix(".scenario.yaml")
     document["plan"] = os.path.relpath(plan, out.parent)
     document["scenario"] = scenario.name
@@ -192,4 +199,9 @@ def _write(found: Verification, plan: Path, out: Path, console: Console) -> None
         write_private(scenario, yaml.safe_dump(world, sort_keys=False, width=100))
     except OSError as error:
         raise UsageInvalid(f"{out}: {error.strerror or error}") from error
-    console.say(f"Wrote {out} and {scenario}. Try: vmssplan test {out}")
+    shown = failures_of(out)
+    if shown:
+        console.say(f"Wrote {out} and {scenario}. It fails now: vmssplan test {out}")
+    else:
+        console.warning(f"{out} passes: the simulator does not show what the story above does")
+    return shown
