@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import rollouts, scenario_tests, simulator, throttling
+from benchmarks import forecast, rollouts, scenario_tests, simulator, throttling
 
 PARTS = {
+    "forecast": forecast.measures,
     "rollouts": rollouts.measures,
     "scenario_tests": scenario_tests.measures,
     "simulator": simulator.measures,

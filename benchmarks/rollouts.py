@@ -52,9 +52,9 @@ class NoWatcher:
         """Take no note."""
 
 
-def plan_of(strategy: Strategy) -> Plan:
+def plan_of(strategy: Strategy, target: ScaleSetId = TARGET) -> Plan:
     """Return a Plan for the large scenario."""
-    return Plan("big", TARGET, ModelFields(IMAGE), strategy)
+    return Plan("big", target, ModelFields(IMAGE), strategy)
 
 
 def plan_large(plan: Plan) -> Rollout:

@@ -65,7 +65,10 @@ IMAGES: dict[str, ImageReference] = {
 }
 
 
-OPTIONAL = {"": {"expiresAt"}}
+OPTIONAL = {
+    "": {"expiresAt", "forecast"},
+    "Forecast": {"tightestBudget", "badImage", "alternative"},
+}
 """Keys that may be missing, by the definition they are in; only whoever saves knows these."""
 
 

@@ -9,6 +9,8 @@ import typer
 from vmssplan import __version__
 from vmssplan.cli import (
     applying,
+    calibrating,
+    comparing,
     drifting,
     initialising,
     locking,
@@ -72,6 +74,8 @@ app.command("unlock")(locking.unlock)
 app.command("drift")(drifting.drift)
 app.command("test")(testing.run_tests)
 app.command("verify")(verifying.verify)
+app.command("compare")(comparing.compare)
+app.command("calibrate")(calibrating.calibrate)
 app.command("snapshot")(planning.snapshot)
 app.command("import-strategy")(moving_in.import_strategy)
 app.command("schema")(planning.schema)

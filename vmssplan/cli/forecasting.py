@@ -1,13 +1,8 @@
-"""Rehearses Rollouts on twins of the live set: one process for few seeds, several for many."""
+"""What a plan says of the future: the options of it, the latencies, the rehearsals."""
 
 from __future__ import annotations
 
-import asyncio
-import multiprocessing
-import os
-import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,28 +10,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vmssplan.cli.rehearsing import (
+    BAD_IMAGE_EFFORT,
+    BAD_IMAGE_SECONDS,
+    BUDGET_SECONDS,
+    LEAST_SEEDS,
+    SEEDS,
+    Effort,
+    forecast,
+    stage_of,
+    with_bad_image,
+)
 from vmssplan.durations import parse_duration
 from vmssplan.errors import UsageInvalid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from vmss_simulator.scenario import Scenario
     from vmssplan.cli.connection import Connection
     from vmssplan.cli.console import Console
-    from vmssplan.forecast import Forecast, Trial
+    from vmssplan.forecast import Forecast
     from vmssplan.lint import Finding
-    from vmssplan.model import ScaleSet
-    from vmssplan.report.forecast import Foreseen
+    from vmssplan.model import Plan, ScaleSet
+    from vmssplan.report.forecast import Canary, Foreseen
     from vmssplan.rollout import Rollout
 
 PANEL = "Forecast"
-SEEDS = 100
 LATENCIES_FILE = "latencies.yaml"
-BAD_IMAGE_SEEDS = 20
-WORTH_A_PROCESS_SECONDS = 0.5
-TOLD_AFTER_SECONDS = 2.0
-
+CANARY_EFFORT = Effort(LEAST_SEEDS, BAD_IMAGE_SECONDS)
 
 NoForecastOption = Annotated[
     bool,
@@ -48,13 +47,14 @@ NoForecastOption = Annotated[
     ),
 ]
 SeedsOption = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--forecast-seeds",
         metavar="N",
         min=1,
         max=100_000,
-        help="How often to rehearse.",
+        help=f"How often to rehearse. Default: {SEEDS} times, or as often as"
+        f" {BUDGET_SECONDS:.0f} s allow.",
         rich_help_panel=PANEL,
     ),
 ]
@@ -72,12 +72,16 @@ LatenciesOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A Rollout, the live set it was computed for, as it was then, and what the lint found."""
+    """A Rollout, the live set it was computed for, as it was then, and what the lint found.
+
+    `plan` is what it was computed from.
+    """
 
     rollout: Rollout
     live: ScaleSet
     at: datetime
     findings: tuple[Finding, ...] = ()
+    plan: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,6 @@ class KnownLatencies:
         except ValueError:
             # A wrong one is told when it is rehearsed with.
             return None
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A Rollout and what its twins are made of."""
-
-    rollout: Rollout
-    document: Mapping[str, Any]
-    scenario: Scenario
 
 
 def latencies_of(connection: Connection, given: Path | None) -> KnownLatencies:
@@ -137,99 +132,46 @@ def _latencies_in(file: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def effort_of(seeds: int | None, *, is_wanted: bool) -> Effort | None:
+    """Return how often to rehearse, as it was typed; None for not at all."""
+    if not is_wanted:
+        return None
+    return Effort(SEEDS, BUDGET_SECONDS) if seeds is None else Effort(seeds)
+
+
 def foresee(
-    planned: Planned, seeds: int, latencies: KnownLatencies, console: Console
+    planned: Planned, effort: Effort | None, latencies: KnownLatencies, console: Console
 ) -> Foreseen | None:
     """Rehearse one Rollout; None for none, or where there is nothing to do."""
-    if not seeds or not planned.rollout.has_changes:
+    if effort is None or not planned.rollout.has_changes:
         return None
     from vmssplan.report.forecast import Foreseen
 
     stage = stage_of(planned.rollout, planned.live, (), planned.at, latencies.document)
-    touches = bool(planned.rollout.batch_count)
-    bad = bad_image_forecast(stage, console) if touches else None
-    return Foreseen(forecast(stage, seeds, console), bad, latencies.basis)
+    went = forecast(stage, effort, console)
+    bad: Forecast | None = None
+    canary: Canary | None = None
+    if planned.rollout.batch_count:
+        bad = forecast(with_bad_image(stage), BAD_IMAGE_EFFORT, console)
+        canary = _canary(planned, bad, latencies, console)
+    cut_at = effort.seconds if went.seeds < effort.seeds else None
+    return Foreseen(went, bad, latencies.basis, cut_at, canary)
 
 
-def stage_of(
-    rollout: Rollout,
-    live: ScaleSet,
-    versions: Sequence[str],
-    now: datetime,
-    latencies: Mapping[str, Any] | None = None,
-) -> Stage:
-    """Return what to rehearse: the live set in a world whose latencies are these."""
-    from vmssplan.report.snapshot import snapshot_document
+def _canary(
+    planned: Planned, bad: Forecast, latencies: KnownLatencies, console: Console
+) -> Canary | None:
+    """Return what a bad image would hit if one instance went first; None where that is no gain."""
+    if planned.plan is None or bad.touched_p50 <= 1:
+        return None
+    from vmssplan.forecast.alternatives import canary_first
+    from vmssplan.report.forecast import Canary
 
-    document = snapshot_document(live, versions, now, rollout.model.image)
-    if latencies:
-        document["latencies"] = dict(latencies)
-    return _stage(rollout, document)
-
-
-def _stage(rollout: Rollout, document: Mapping[str, Any]) -> Stage:
-    from vmssplan.backends.twin import twin_scenario
-
-    return Stage(rollout, document, twin_scenario(document))
-
-
-def forecast(stage: Stage, seeds: int, console: Console) -> Forecast:
-    """Rehearse with seeds 1 to `seeds`; progress is told when it takes long."""
-    from vmssplan.forecast import forecast_of
-
-    trials = rehearse_all(stage, range(1, seeds + 1), console)
-    return forecast_of(trials, stage.rollout.bounds.total)
-
-
-def bad_image_forecast(stage: Stage, console: Console) -> Forecast:
-    """Rehearse with an image that never becomes healthy."""
-    from vmssplan.backends.twin import with_bad_image
-    from vmssplan.model import HealthSource, image_version
-
-    image = stage.rollout.model.image
-    version = image_version(image) if image is not None else None
-    told = stage.rollout.health.source is not HealthSource.INSTANCE_VIEW
-    document = with_bad_image(stage.document, version, has_application_health=told)
-    bad = _stage(stage.rollout, document)
-    return forecast(bad, BAD_IMAGE_SEEDS, console)
-
-
-def rehearse_all(stage: Stage, seeds: Sequence[int], console: Console) -> list[Trial]:
-    """Rehearse with each seed, over all processors where that is worth it."""
-    begun = time.perf_counter()
-    first = _rehearse(stage, seeds[0])
-    rest = list(seeds[1:])
-    expected = (time.perf_counter() - begun) * len(rest)
-    jobs = os.cpu_count() or 1
-    if jobs == 1 or expected < WORTH_A_PROCESS_SECONDS:
-        return [first, *(_rehearse(stage, seed) for seed in rest)]
-    if expected / jobs > TOLD_AFTER_SECONDS:
-        console.say(
-            f"Rehearsing {stage.rollout.plan} {len(seeds)} times,"
-            f" about {expected / jobs:.0f} s (--no-forecast leaves it out) ..."
-        )
-    size = max(1, len(rest) // (jobs * 4))
-    parts = [rest[start : start + size] for start in range(0, len(rest), size)]
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(jobs, context, _adopt, (stage,)) as pool:
-        return [first, *(trial for part in pool.map(_rehearse_part, parts) for trial in part)]
-
-
-_adopted: list[Stage] = []
-
-
-def _adopt(stage: Stage) -> None:
-    _adopted[:] = [stage]
-
-
-def _rehearse_part(seeds: Sequence[int]) -> list[Trial]:
-    return [_rehearse(_adopted[0], seed) for seed in seeds]
-
-
-def _rehearse(stage: Stage, seed: int) -> Trial:
-    from vmssplan.backends.twin import make_twin
-    from vmssplan.forecast import trial
-
-    twin = make_twin(stage.scenario, seed)
-    return asyncio.run(trial(stage.rollout, twin, seed))
+    other = canary_first(planned.plan, planned.rollout, planned.live)
+    if other is None:
+        return None
+    choice, rollout = other
+    stage = stage_of(rollout, planned.live, (), planned.at, latencies.document)
+    found = forecast(with_bad_image(stage), CANARY_EFFORT, console)
+    is_better = not found.completed and found.touched_p95 < bad.touched_p50
+    return Canary(str(choice), found.touched_p95) if is_better else None

@@ -25,12 +25,12 @@ from vmssplan.cli.connection import (
 from vmssplan.cli.console import Console
 from vmssplan.cli.executing import InputOption, LockTimeoutOption, lock_patience, may_ask
 from vmssplan.cli.forecasting import (
-    SEEDS,
     KnownLatencies,
     LatenciesOption,
     NoForecastOption,
     Planned,
     SeedsOption,
+    effort_of,
     foresee,
     latencies_of,
 )
@@ -102,7 +102,7 @@ def plan(
         bool, typer.Option("--expect-no-changes", help="Exit 7 when there are changes.")
     ] = False,
     no_forecast: NoForecastOption = False,
-    forecast_seeds: SeedsOption = SEEDS,
+    forecast_seeds: SeedsOption = None,
     latencies: LatenciesOption = None,
     policy: PolicyOption = None,
     input_: InputOption = "true",
@@ -135,15 +135,14 @@ def plan(
     rules = policy_of(policy)
     planned = asyncio.run(_plan_all(loaded, connection, known, rules, console))
     rollouts = [one.rollout for one in planned]
+    effort = effort_of(forecast_seeds, is_wanted=not no_forecast)
+    foreseen = [foresee(one, effort, known, console) for one in planned]
     if as_json or output_format is Format.JSON:
-        _print_json(rollouts, console)
+        _print_json(rollouts, console, foreseen)
+    elif output_format is Format.MARKDOWN:
+        _print_comment(planned, foreseen, _saved(planned[0], out, span), console)
     else:
-        seeds = 0 if no_forecast else forecast_seeds
-        foreseen = [foresee(one, seeds, known, console) for one in planned]
-        if output_format is Format.MARKDOWN:
-            _print_comment(planned, foreseen, _saved(planned[0], out, span), console)
-        else:
-            _print_text(rollouts, foreseen, console)
+        _print_text(rollouts, foreseen, console)
     if out is not None:
         from vmssplan.stores.local import save_rollout
 
@@ -188,6 +187,16 @@ def snapshot(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Where to write. Default: standard output."),
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            min=0,
+            help="Make it the very twin that forecasts rehearse on with that seed.",
+        ),
+    ] = None,
+    latencies: LatenciesOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -207,7 +216,10 @@ def snapshot(
     loaded = load_plans([path], os.environ)
     if len(loaded) != 1:
         raise UsageInvalid(f"snapshot takes one Plan; {path} has {len(loaded)}")
-    target = loaded[0].plan.target
+    wanted = loaded[0].plan
+    target = wanted.target
+    known = latencies_of(connection, latencies)
+    further = {} if seed is None else {"seed": seed, "latencies": dict(known.document)}
 
     async def take() -> str:
         async with open_session(connection, console) as session:
@@ -215,7 +227,9 @@ def snapshot(
             versions: Sequence[str] = ()
             if live.model.image is not None:
                 versions = await session.backend.image_versions(live.model.image, live.location)
-            return snapshot_text(live, versions, session.clock.now())
+            image = None if seed is None else wanted.model.image
+            at = session.clock.now()
+            return snapshot_text(live, versions, at, image, further)
 
     text = asyncio.run(take())
     if out is None:
@@ -273,7 +287,7 @@ async def plan_live(
     backend = session.probing(RealProbes(os.environ, console.say), loaded.plan.health)
     rollout, live = await compute_live(loaded.plan, backend, report, known.boot)
     report(policed(policy, loaded, live, rollout))
-    return Planned(rollout, live, session.clock.now(), tuple(found))
+    return Planned(rollout, live, session.clock.now(), tuple(found), loaded.plan)
 
 
 async def _plan_all(
@@ -341,12 +355,18 @@ def _saved(planned: Planned, out: Path | None, span: timedelta | None) -> Saved 
     return Saved(str(out), planned.at + span if span is not None else None)
 
 
-def _print_json(rollouts: Sequence[Rollout], console: Console) -> None:
+def _print_json(
+    rollouts: Sequence[Rollout], console: Console, foreseen: Sequence[Foreseen | None] = ()
+) -> None:
     """Print one document, or a list of them."""
     from vmssplan.documents import readable_json
     from vmssplan.report.as_json import rollout_json
+    from vmssplan.report.forecast import foreseen_json
 
     documents = [rollout_json(rollout) for rollout in rollouts]
+    for document, each in zip(documents, foreseen, strict=False):
+        if each is not None:
+            document["forecast"] = foreseen_json(each)
     console.out(readable_json(documents[0] if len(documents) == 1 else documents))
 
 

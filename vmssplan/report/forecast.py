@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vmssplan.durations import format_duration
 from vmssplan.forecast.values import Forecast
 from vmssplan.report.paint import Tone
-from vmssplan.report.wording import roughly, wrapped
+from vmssplan.report.wording import counted, roughly, wrapped
 from vmssplan.rollout import Approval, Check, RunHook
 
 if TYPE_CHECKING:
@@ -22,12 +23,26 @@ LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """How many instances a bad image would hit with another strategy, and which that is."""
+
+    strategy: str
+    hit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
-    """The Forecast of a Rollout, one of its bad image, and what the latencies rest on."""
+    """The Forecast of a Rollout, one of its bad image, and what the latencies rest on.
+
+    `cut_at` is how many seconds there were for it, where that was too short to rehearse as often
+    as usual; None where it was not.
+    """
 
     forecast: Forecast
     bad_image: Forecast | None
     basis: str
+    cut_at: float | None = None
+    canary: Canary | None = None
 
 
 def predicted_line(rollout: Rollout, foreseen: Foreseen | None) -> str:
@@ -48,7 +63,7 @@ def foreseen_rows(rollout: Rollout, foreseen: Foreseen) -> dict[str, str]:
     """Return what limits the duration, calls, and what a bad image would hit."""
     forecast, bad_image = foreseen.forecast, foreseen.bad_image
     rows = {
-        "rehearsed": f"{forecast.seeds} times on a twin of the live set, with {foreseen.basis}",
+        "rehearsed": _rehearsed(foreseen),
         "duration": _duration(forecast, rollout),
         "limited by": _limits(forecast.parts),
         "API calls": _calls(forecast),
@@ -56,8 +71,15 @@ def foreseen_rows(rollout: Rollout, foreseen: Foreseen) -> dict[str, str]:
     if forecast.completed < forecast.seeds:
         rows["outcome"] = _outcomes(forecast)
     if bad_image is not None:
-        rows["bad image"] = _bad_image(bad_image)
+        rows["bad image"] = _bad_image(bad_image, foreseen.canary)
     return rows
+
+
+def _rehearsed(foreseen: Foreseen) -> str:
+    times = counted(foreseen.forecast.seeds, "time")
+    if foreseen.cut_at is not None:
+        times += f" (all that {foreseen.cut_at:.0f} s allow; --forecast-seeds N for more)"
+    return f"{times} on a twin of the live set, with {foreseen.basis}"
 
 
 def foreseen_lines(rollout: Rollout, foreseen: Foreseen, paint: Paint, width: int) -> list[str]:
@@ -92,7 +114,14 @@ def _calls(forecast: Forecast) -> str:
         if forecast.throttled_p95
         else ("none put off by throttling")
     )
-    return f"{forecast.calls_p50}, p95 {forecast.calls_p95}; {told}"
+    text = f"{forecast.calls_p50}, p95 {forecast.calls_p95}; {told}"
+    use = forecast.budget
+    if use is None:
+        return text
+    return (
+        f"{text}; the tightest documented budget is {use.policy}, at its peak {use.share:.0%} of"
+        f" {use.size} used ({use.refill} a minute come back)"
+    )
 
 
 def _outcomes(forecast: Forecast) -> str:
@@ -100,11 +129,68 @@ def _outcomes(forecast: Forecast) -> str:
     return f"{', '.join(ends)} of {forecast.seeds}"
 
 
-def _bad_image(bad: Forecast) -> str:
+def _bad_image(bad: Forecast, canary: Canary | None) -> str:
     verb = "is" if bad.touched_p50 == 1 else "are"
     hit = f"{bad.touched_p50} of {bad.total} instances {verb} hit"
     if bad.touched_p95 != bad.touched_p50:
         hit += f" (p95 {bad.touched_p95})"
     if bad.completed:
         return f"{hit}, and it would NOT be stopped"
-    return f"{hit} before it is stopped, after {roughly(bad.makespan_p50)}"
+    text = f"{hit} before it is stopped, after {roughly(bad.makespan_p50)}"
+    if canary is not None:
+        text += f"; {canary.hit} with the strategy {canary.strategy}"
+    return text
+
+
+def foreseen_json(foreseen: Foreseen) -> dict[str, Any]:
+    """Return the same for machines (`Forecast` in `schemas/rollout.v1.schema.json`)."""
+    bad, canary = foreseen.bad_image, foreseen.canary
+    document = {**forecast_json(foreseen.forecast), "latencies": foreseen.basis}
+    if bad is not None:
+        document["badImage"] = bad_image_json(bad)
+    if canary is not None:
+        document["alternative"] = {"strategy": canary.strategy, "hitP95": canary.hit}
+    return document
+
+
+def bad_image_json(bad: Forecast) -> dict[str, Any]:
+    """Return what a bad image would do."""
+    return {
+        "seeds": bad.seeds,
+        "hitP50": bad.touched_p50,
+        "hitP95": bad.touched_p95,
+        "isStopped": not bad.completed,
+        "endsAfter": format_duration(bad.makespan_p50),
+    }
+
+
+def forecast_json(forecast: Forecast) -> dict[str, Any]:
+    """Return one Forecast."""
+    use = forecast.budget
+    document: dict[str, Any] = {
+        "seeds": forecast.seeds,
+        "outcomes": {str(code): count for code, count in forecast.outcomes.items()},
+        "makespanP50": format_duration(forecast.makespan_p50),
+        "makespanP95": format_duration(forecast.makespan_p95),
+        "lowestInService": forecast.lowest_in_service,
+        "total": forecast.total,
+        "callsP50": forecast.calls_p50,
+        "callsP95": forecast.calls_p95,
+        "throttledP95": forecast.throttled_p95,
+        "parts": [
+            {
+                "name": part.name,
+                "duration": format_duration(part.duration),
+                "share": round(part.share, 4),
+            }
+            for part in forecast.parts
+        ],
+    }
+    if use is not None:
+        document["tightestBudget"] = {
+            "policy": use.policy,
+            "size": use.size,
+            "refillPerMinute": use.refill,
+            "share": round(use.share, 4),
+        }
+    return document

@@ -19,7 +19,7 @@ from vmssplan.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from vmssplan.model import ImageReference, PlatformActions
@@ -30,13 +30,21 @@ POWER_STATES = frozenset(
 )
 
 
-def snapshot_text(live: ScaleSet, image_versions: Sequence[str], taken_at: datetime) -> str:
-    """Return the scenario as YAML; `image_versions` are those known of the set's image."""
+def snapshot_text(
+    live: ScaleSet,
+    image_versions: Sequence[str],
+    taken_at: datetime,
+    wanted: ImageReference | None = None,
+    further: Mapping[str, Any] | None = None,
+) -> str:
+    """Return the scenario as YAML; `image_versions` are those known of the set's image.
+
+    `further` are keys of the scenario besides, such as its seed.
+    """
     import yaml  # noqa: PLC0415 - only a snapshot needs it
 
-    body = yaml.safe_dump(
-        snapshot_document(live, image_versions, taken_at), sort_keys=False, width=100
-    )
+    document = {**snapshot_document(live, image_versions, taken_at, wanted), **(further or {})}
+    body = yaml.safe_dump(document, sort_keys=False, width=100)
     return f"{SCHEMA_LINE}# {live.id}, as it was at {taken_at:%Y-%m-%d %H:%M:%S} UTC.\n{body}"
 
 
