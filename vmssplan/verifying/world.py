@@ -123,10 +123,12 @@ class World(NamedTuple):
         return self.is_others or any(one.status is Status.RUNNING for one in self.operations)
 
     def operated(self) -> frozenset[str]:
-        """Return the instances that requests of ours work on, or are about to."""
-        return frozenset(
-            i for one in self.operations if one.status <= Status.RUNNING for i in one.ids
-        )
+        """Return the instances that requests of ours work on, or are about to.
+
+        A machine that has got the id of one that is gone is not worked on.
+        """
+        late = (i for one in self.operations if one.status is Status.LATE for i in one.ids)
+        return frozenset(late).union(one.id for one in self.machines if one.busy > 0)
 
 
 class Build(NamedTuple):
