@@ -10,6 +10,7 @@ from tests.support.runs import MemoryJournal
 from tests.swarm.cases import Saying
 from vmss_simulator.world import World
 from vmssplan.engine import replay
+from vmssplan.engine.events import StepCompleted
 from vmssplan.engine.instructions import (
     Abort,
     Approve,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PATIENCE = 40
-"""After so many rests of the Run somebody lets it go on, whatever it waits for."""
+"""After so many rests at one step somebody lets the Run go on, whatever it waits for."""
 MOST_RESTS = 400
 
 
@@ -40,6 +41,7 @@ class People:
     told: list[Instruction] = field(default_factory=list)
     said: int = 0
     rests: int = 0
+    steps_done: int = 0
 
     def instructions(self) -> Sequence[Instruction]:
         """Return what has been said by now."""
@@ -50,7 +52,9 @@ class People:
 
     async def rest(self) -> None:
         """Let people think; those who have said nothing for long say yes, and at last no."""
-        self.rests += 1
+        done = len(self.journal.of(StepCompleted))
+        self.rests = self.rests + 1 if done == self.steps_done else 1
+        self.steps_done = done
         assert self.rests < MOST_RESTS, "nobody can make it go on"
         if self.rests % PATIENCE == 0:
             self._say("goOn")
