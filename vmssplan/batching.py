@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 PROTECTED = "protected from scale set actions"
+NOT_SELECTED = "not selected by strategy.include"
 STANDING_STILL = frozenset({"stopped", "stopping", "deallocated", "deallocating"})
 
 
@@ -52,7 +53,7 @@ def selects(selector: Selector, instance: Instance) -> bool:
 def skip_reason(instance: Instance, strategy: Strategy) -> str | None:
     """Say why an outdated instance is left alone; None when it is not."""
     if not strategy.include.is_empty and not selects(strategy.include, instance):
-        return "not selected by strategy.include"
+        return NOT_SELECTED
     if selects(strategy.exclude, instance):
         return "excluded by strategy.exclude"
     if instance.protected_from_scale_set_actions:

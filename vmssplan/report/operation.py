@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vmssplan.batching import NOT_SELECTED
+from vmssplan.operating import Verb
 from vmssplan.rollout import Disposition, UpgradeBatch, UpgradeWindow
 
 if TYPE_CHECKING:
@@ -41,7 +43,10 @@ def operation_json(operation: Operation, command: Sequence[str] = ()) -> Documen
 def rollout_operation_json(
     rollout: Rollout, request: Request, command: Sequence[str] = ()
 ) -> Document:
-    """Return the preview of a request that is a Rollout, in the same shape."""
+    """Return the preview of a request that is a Rollout, in the same shape.
+
+    Skipped are those that were selected, and are left alone all the same.
+    """
     bounds = rollout.bounds
     return {
         "verb": request.verb.value,
@@ -56,6 +61,8 @@ def rollout_operation_json(
             {"instanceId": one.instance_id, "reason": one.reason}
             for one in rollout.instances
             if one.disposition is Disposition.SKIPPED
+            and request.verb is not Verb.SET_MODEL
+            and one.reason != NOT_SELECTED
         ],
         "total": bounds.total,
         "capacity": None,
