@@ -187,14 +187,16 @@ async def _apply(path: Path, connection: Connection, console: Console, manner: M
 
 
 async def _resume(run: str | None, connection: Connection, console: Console, manner: Manner) -> int:
-    from vmssplan.cli.steering import tell_to_go_on
+    from vmssplan.cli import instructing
     from vmssplan.engine import replay
     from vmssplan.engine.events import RunResumed
 
     store = open_state(connection)
     run = run or _unfinished_run(store)
     rollout = store.rollout(run)
-    if tell_to_go_on(run, store, console):
+    # Whoever then tries to hold its scale set is told who carries it out, if anybody does.
+    if instructing.go_on(run, store):
+        console.out(f"{run} goes on.")
         return ExitCode.SUCCESS
     async with open_session(connection, console) as session:
         with holding(store, rollout.target, holder(session, run), manner.patience):

@@ -7,8 +7,6 @@ the Run out follows it. Where none does, the next `resume` will, or the verb say
 from __future__ import annotations
 
 import asyncio
-import uuid
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,15 +65,11 @@ def approve(
 
     Example: vmssplan approve web-jammy-1 5
     """
-    from vmssplan.engine.instructions import Approve
+    from vmssplan.cli import instructing
 
     console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
     store = open_state(connection)
-    so_far = _state(run, store)
-    if digest is not None and digest != so_far.digest:
-        raise Refused(f"{run} carries out {so_far.digest}, not {digest}")
-    number = _approval_step(so_far, run, step)
-    store.instruct(run, Approve(_key(), whoami(), _now(), number, so_far.digest))
+    number = instructing.approve(run, store, step, digest)
     console.out(f"Step {number} of {run} is approved.")
     _say_next(run, store, connection, console)
     return ExitCode.SUCCESS
@@ -94,13 +88,11 @@ def reject(
 
     Example: vmssplan reject web-jammy-1 5 --reason "error rate doubled"
     """
-    from vmssplan.engine.instructions import Reject
+    from vmssplan.cli import instructing
 
     console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
     store = open_state(connection)
-    so_far = _state(run, store)
-    number = _approval_step(so_far, run, step)
-    store.instruct(run, Reject(_key(), whoami(), _now(), number, reason))
+    number = instructing.reject(run, store, step, reason)
     console.out(f"Step {number} of {run} is not approved.")
     _say_next(run, store, connection, console)
     return ExitCode.SUCCESS
@@ -117,12 +109,10 @@ def pause(
 
     Example: vmssplan pause web-jammy-1
     """
-    from vmssplan.engine.instructions import Hold
+    from vmssplan.cli import instructing
 
     console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
-    store = open_state(connection)
-    _must_be_running(run, store)
-    store.instruct(run, Hold(_key(), whoami(), _now()))
+    instructing.pause(run, open_state(connection))
     console.out(f"{run} starts nothing more.")
     console.hint(f"to go on: vmssplan resume {run}{connection.state_arguments()}")
     return ExitCode.SUCCESS
@@ -139,12 +129,10 @@ def abort(
 
     Example: vmssplan abort web-jammy-1
     """
-    from vmssplan.engine.instructions import Abort
+    from vmssplan.cli import instructing
 
     console, connection = Console(), Connection(None, None, None, cloud, state_dir, None, state)
-    store = open_state(connection)
-    _must_be_running(run, store)
-    store.instruct(run, Abort(_key(), whoami(), _now()))
+    instructing.abort(run, open_state(connection))
     console.out(f"{run} ends after what is in flight.")
     return ExitCode.SUCCESS
 
@@ -213,11 +201,12 @@ async def _rollback(
     as_json: bool,
     otel: bool | None,
 ) -> int:
+    from vmssplan.cli.instructing import is_running, key, run_state, wall_time
     from vmssplan.engine.events import RollbackRequested, RunResumed
     from vmssplan.engine.instructions import RollBack
 
     store = open_state(connection)
-    state = _state(run, store)
+    state = run_state(run, store)
     if state.rollback is not None and not is_open(state):
         console.say(f"{run} is rolled back already.")
         return ExitCode.ROLLED_BACK
@@ -229,17 +218,17 @@ async def _rollback(
     if ask and not _confirm_rollback(run, state, console):
         console.say("Nothing was changed.")
         return ExitCode.CANCELLED
-    if _is_running(run, store):
-        store.instruct(run, RollBack(_key(), whoami(), _now()))
+    if is_running(run, store):
+        store.instruct(run, RollBack(key(), whoami(), wall_time()))
         console.say(f"{run} turns round after what is in flight.")
         console.hint(f"vmssplan status {run}{connection.state_arguments()}")
         return ExitCode.SUCCESS
     async with open_session(connection, console) as session:
         with store.hold(state.rollout.target, holder(session, run)):
-            state = _state(run, store)
+            state = run_state(run, store)
             now = session.clock.now()
             stage = Stage(session, store, connection, console, as_json, otel)
-            request = RollbackRequested(now, _key(), whoami())
+            request = RollbackRequested(now, key(), whoami())
             return await execute(run, state, stage, RunResumed(now), request)
 
 
@@ -254,15 +243,17 @@ def _confirm_rollback(run: str, state: RunState, console: Console) -> bool:
 
 
 async def _recover(run: str | None, connection: Connection, console: Console) -> int:
+    from vmssplan.cli.instructing import is_running, run_state
+
     store = open_state(connection)
     wanted = store.runs() if run is None else (run,)
-    pinned = [one for one in wanted if _state(one, store).pins is not None]
+    pinned = [one for one in wanted if run_state(one, store).pins is not None]
     recovered = 0
     if pinned:
         async with open_session(connection, console) as session:
             stage = Stage(session, store, connection, console)
             for one in pinned:
-                if _is_running(one, store):
+                if is_running(one, store):
                     console.say(f"{one} is being carried out, and gives it back itself.")
                     continue
                 with store.hold(store.rollout(one).target, holder(session, one)):
@@ -272,67 +263,9 @@ async def _recover(run: str | None, connection: Connection, console: Console) ->
     return ExitCode.SUCCESS
 
 
-def tell_to_go_on(run: str, store: StateStore, console: Console) -> bool:
-    """Tell a Run that is carried out and paused to go on; False when it is not so.
-
-    Whoever then tries to hold its scale set is told who carries it out, if anybody does.
-    """
-    from vmssplan.engine.instructions import GoOn
-
-    if not _is_running(run, store) or _state(run, store).people.held is None:
-        return False
-    store.instruct(run, GoOn(_key(), whoami(), _now()))
-    console.out(f"{run} goes on.")
-    return True
-
-
-def _state(run: str, store: StateStore) -> RunState:
-    from vmssplan.engine import replay
-
-    return replay(store.rollout(run), store.events(run))
-
-
-def _is_running(run: str, store: StateStore) -> bool:
-    held = store.holder(store.rollout(run).target)
-    return held is not None and held.run == run
-
-
-def _must_be_running(run: str, store: StateStore) -> None:
-    if not _is_running(run, store):
-        raise UsageInvalid(
-            f"nobody carries {run} out just now", hint=f"`vmssplan status {run}` says how it stands"
-        )
-
-
-def _approval_step(state: RunState, run: str, step: int | None) -> int:
-    """Return the step to approve: the one asked for, else the one the Run stands at."""
-    from vmssplan.rollout import Approval
-
-    steps = state.rollout.steps
-    asked = [n for n, one in enumerate(steps, start=1) if isinstance(one, Approval)]
-    number = state.step if step is None else step
-    if not is_open(state):
-        raise UsageInvalid(f"{run} has ended, and waits for nobody")
-    if state.rollback is not None:
-        raise UsageInvalid(f"{run} is on its way back, where nobody is asked")
-    if number in asked:
-        return number
-    listed = ", ".join(str(n) for n in asked) or "none"
-    raise UsageInvalid(
-        f"step {number} of {run} is no approval", hint=f"its approvals are steps: {listed}"
-    )
-
-
 def _say_next(run: str, store: StateStore, connection: Connection, console: Console) -> None:
     """Say how it goes on where no process would see what was said."""
-    if not _is_running(run, store):
+    from vmssplan.cli.instructing import is_running
+
+    if not is_running(run, store):
         console.hint(f"vmssplan resume {run}{connection.state_arguments()}")
-
-
-def _key() -> str:
-    return uuid.uuid4().hex
-
-
-def _now() -> datetime:
-    # People live by the wall clock, also where the Run lives in virtual time.
-    return datetime.now(UTC)
