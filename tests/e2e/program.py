@@ -23,6 +23,7 @@ PLANS = ROOT / "plans"
 SCENARIOS = ROOT / "simulator" / "scenarios"
 PROGRAM = (sys.executable, "-m", "vmssplan")
 PATIENCE_SECONDS = 60
+LOOK_AGAIN_SECONDS = 0.02
 FOREIGN = ("VMSSPLAN_", "AZURE_", "TF_", "OTEL_")
 """How variables of a developer begin that would change what the program does."""
 
@@ -105,7 +106,7 @@ class Program:
                 return
             if time.monotonic() > patience_ends:
                 raise AssertionError(f"the journal of {run} never had {lines} lines")
-            os.sched_yield()
+            time.sleep(LOOK_AGAIN_SECONDS)
 
 
 def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -114,7 +115,7 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> Non
     while not holds():
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < patience_ends
-        os.sched_yield()
+        time.sleep(LOOK_AGAIN_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def serving(folder: Path, scenario: Path, *options: str) -> Iterator[Simulator]:
             if process.poll() is not None or time.monotonic() > patience_ends:
                 process.kill()
                 raise AssertionError(f"the simulator did not start: {process.communicate()[0]}")
-            os.sched_yield()
+            time.sleep(LOOK_AGAIN_SECONDS)
         yield Simulator(json.loads(ready_file.read_text("utf-8")))
     finally:
         process.send_signal(signal.SIGTERM)

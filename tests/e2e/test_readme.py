@@ -42,7 +42,7 @@ def test_the_plan_in_the_readme_is_a_plan(program: Program) -> None:
 
 def test_every_command_is_in_the_readme_and_has_an_example(program: Program) -> None:
     """Each verb is in the README, and its --help shows how it is typed."""
-    listed = re.findall(r"│ (\w+)  ", program.run("--help").out)
+    listed = re.findall(r"│ (\w[\w-]*)  ", program.run("--help").out)
 
     assert {"plan", "apply", "resume", "status", "simulator"} <= set(listed)
     for verb in listed:
