@@ -26,6 +26,8 @@ PATIENCE_SECONDS = 60
 LOOK_AGAIN_SECONDS = 0.02
 FOREIGN = ("VMSSPLAN_", "AZURE_", "TF_", "OTEL_")
 """How variables of a developer begin that would change what the program does."""
+UNWANTED = ("NO_COLOR", "CI", "PYTHONDONTWRITEBYTECODE")
+"""More of them; without bytecode on disk every one of hundreds of processes compiles it anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def environment(**extra: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(FOREIGN) and name not in ("NO_COLOR", "CI")
+        if not name.startswith(FOREIGN) and name not in UNWANTED
     }
     # A forecast takes a second each; the tests of forecasts ask for one.
     quick = {"VMSSPLAN_NO_FORECAST": "1"}

@@ -165,15 +165,15 @@ def test_a_request_that_is_taken_ends_a_row_of_deferrals() -> None:
     assert evolve(state, accepted).deferral is None
 
 
-def test_deferrals_in_a_row_are_counted_until_five_quiet_minutes() -> None:
-    """From the end of the last pause; then a new row begins."""
+def test_deferrals_are_counted_until_something_gets_through_their_time_until_a_quiet_time() -> None:
+    """Five quiet minutes from the end of the last pause begin a new row, and no new count."""
     first = put_off(UNTIL)
     quiet = UNTIL + minutes(5)
     near, far = put_off(quiet + seconds(30), quiet), put_off(quiet, quiet + seconds(1))
 
     assert upgrading(MADE, first).deferral == Deferral(START, 1, UNTIL, first)
     assert upgrading(MADE, first, near).deferral == Deferral(START, 2, near.until, near)
-    assert upgrading(MADE, first, far).deferral == Deferral(far.at, 1, far.until, far)
+    assert upgrading(MADE, first, far).deferral == Deferral(far.at, 2, far.until, far)
 
 
 def test_how_a_request_ended_is_no_deferral_unless_nobody_said_so() -> None:
