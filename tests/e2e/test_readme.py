@@ -9,6 +9,7 @@ from tests.e2e.program import PLANS, ROOT, SCENARIOS
 
 if TYPE_CHECKING:
     from tests.e2e.program import Program
+    from tests.support.in_process import Here
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -40,14 +41,14 @@ def test_the_plan_in_the_readme_is_a_plan(program: Program) -> None:
     assert "latest is 22.04.202611010 today" in planned.out
 
 
-def test_every_command_is_in_the_readme_and_has_an_example(program: Program) -> None:
+def test_every_command_is_in_the_readme_and_has_an_example(here: Here) -> None:
     """Each verb is in the README, and its --help shows how it is typed."""
-    listed = re.findall(r"│ (\w[\w-]*)  ", program.run("--help").out)
+    listed = re.findall(r"│ (\w[\w-]*)  ", here.run("--help").out)
 
     assert {"plan", "apply", "resume", "status", "simulator"} <= set(listed)
     for verb in listed:
         assert f"`{verb}" in README, verb
-        help_text = program.run(verb, "--help")
+        help_text = here.run(verb, "--help")
         assert help_text.code == 0, help_text.text
         if verb != "simulator":
             assert "Example: vmssplan" in help_text.out, verb
