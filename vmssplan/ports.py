@@ -26,11 +26,14 @@ if TYPE_CHECKING:
         Deprecation,
         HttpProbe,
         ImageReference,
+        ListedScaleSet,
         ModelFields,
         OperationReport,
         PlatformImage,
         ScaleSet,
+        Told,
     )
+    from vmssplan.operating import Protection, Switch
     from vmssplan.permissions import Permission
     from vmssplan.rollout import Rollout
 
@@ -193,7 +196,47 @@ class Access(Protocol):
         ...
 
 
-class Service(Backend, Access, Protocol):
+class Directory(Protocol):
+    """What there is, and what is told of one instance; raises as Backend does."""
+
+    async def scale_sets(self, subscription_id: str) -> Sequence[ListedScaleSet]:
+        """List the scale sets of a subscription, as the service orders them."""
+        ...
+
+    async def told(self, target: ScaleSetId, instance_id: str) -> Sequence[Told]:
+        """Read every status of one instance's view, in the service's own words."""
+        ...
+
+
+class InstanceWork(Protocol):
+    """Work on instances that brings none of them to a model; raises as Backend does."""
+
+    async def switch_instances(
+        self, target: ScaleSetId, switch: Switch, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Turn these instances on or off, in one call."""
+        ...
+
+    async def delete_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Delete these instances, in one call; the capacity falls by as many."""
+        ...
+
+    async def protect_instance(
+        self, target: ScaleSetId, instance_id: str, protection: Protection
+    ) -> OperationHandle | None:
+        """Write the whole protection policy of one instance, and nothing else of it."""
+        ...
+
+    async def write_capacity(
+        self, target: ScaleSetId, capacity: int, etag: str
+    ) -> OperationHandle | None:
+        """PATCH only the capacity, with If-Match."""
+        ...
+
+
+class Service(Backend, Access, Directory, InstanceWork, Protocol):
     """All that a command is connected to."""
 
 

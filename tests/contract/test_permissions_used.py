@@ -130,7 +130,7 @@ def test_every_use_is_tried() -> None:
     assert len(NEEDS) == len({need.action.casefold() for need in NEEDS})
     asked = {"observe", "operation_report", "rolling_upgrade_in_progress", "image_versions"}
     asked |= {"write_model", "upgrade_instances", "reimage_instances", "addresses"}
-    asked |= {"image_deprecation", "sizes"}
+    asked |= {"image_deprecation", "sizes", "scale_sets", "told"}
     asked |= {"autoscale_settings", "write_autoscale", "permissions", "aclose"}
     assert {name for name in dir(Service) if not name.startswith("_")} == asked
 

@@ -20,6 +20,7 @@ from vmssplan.model import (
     HealthState,
     ImageReference,
     Instance,
+    ListedScaleSet,
     ModelFields,
     OperationReport,
     OperationStatus,
@@ -30,6 +31,7 @@ from vmssplan.model import (
     ScaleSet,
     ScaleSetId,
     SharedGalleryImage,
+    Told,
     UpgradeMode,
     UriImage,
     image_fields,
@@ -39,11 +41,18 @@ from vmssplan.redaction import address_without_secrets, redacted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vmssplan.operating import Protection
+
 Raw = dict[str, Any]
 
 _PATCHED_BY_PLATFORM = "automaticbyplatform"
 _DEFAULT_GRACE = "PT10M"
 _MACHINE_ID = re.compile(r"/virtualMachines/([^/]+)/networkInterfaces/", re.IGNORECASE)
+_SCALE_SET_ID = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
+    r"/providers/Microsoft\.Compute/virtualMachineScaleSets/([^/]+)",
+    re.IGNORECASE,
+)
 HEALTH_EXTENSIONS = frozenset({"applicationhealthlinux", "applicationhealthwindows"})
 
 
@@ -173,6 +182,55 @@ def read_instance(raw: Mapping[str, Any]) -> Instance:
         protected_from_scale_in=bool(protection.get("protectFromScaleIn")),
         error=_provisioning_error(statuses),
         computer_name=_at(properties, "osProfile").get("computerName"),
+        placement_group=view.get("placementGroupId"),
+    )
+
+
+def read_listed(raw: Mapping[str, Any]) -> ListedScaleSet | None:
+    """Build an entry of the list of a subscription; None where its id is none of a scale set."""
+    target = read_id(str(raw.get("id") or ""))
+    if target is None:
+        return None
+    properties = _at(raw, "properties")
+    mode = properties.get("orchestrationMode")
+    return ListedScaleSet(
+        id=target,
+        location=str(raw.get("location") or ""),
+        model=read_model(raw),
+        capacity=int(_at(raw, "sku").get("capacity") or 0),
+        orchestration_mode=OrchestrationMode(mode) if mode else OrchestrationMode.UNIFORM,
+        zones=tuple(str(each) for each in raw.get("zones") or []),
+        provisioning_state=str(properties.get("provisioningState") or ""),
+    )
+
+
+def read_id(text: str) -> ScaleSetId | None:
+    """Read the resource id of a scale set; None where it is none."""
+    found = _SCALE_SET_ID.fullmatch(text)
+    return None if found is None else ScaleSetId(found[1], found[2], found[3])
+
+
+def read_told(view: Mapping[str, Any]) -> tuple[Told, ...]:
+    """Read all statuses of an instance view: the machine's, its agent's, its extensions'."""
+    agent, health = _at(view, "vmAgent"), _at(view, "vmHealth", "status")
+    parts: list[tuple[str, Sequence[Mapping[str, Any]]]] = [
+        ("", view.get("statuses") or []),
+        ("agent", agent.get("statuses") or []),
+        ("health", [health] if health else []),
+    ]
+    for each in view.get("extensions") or []:
+        all_of_it = [*(each.get("statuses") or []), *(each.get("substatuses") or [])]
+        parts.append((str(each.get("name") or "extension"), all_of_it))
+    return tuple(_told(about, status) for about, statuses in parts for status in statuses)
+
+
+def _told(about: str, status: Mapping[str, Any]) -> Told:
+    return Told(
+        about=about,
+        code=redacted(str(status.get("code") or "")),
+        message=redacted(str(status.get("message") or status.get("displayStatus") or "")),
+        level=str(status.get("level") or "Info"),
+        at=str(status.get("time") or ""),
     )
 
 
@@ -239,6 +297,24 @@ def write_model(fields: ModelFields) -> Raw:
     if properties:
         body["properties"] = properties
     return body
+
+
+def write_protection(protection: Protection) -> Raw:
+    """Return the minimal PUT body of an instance: its protection, both halves of it.
+
+    More would make the instance's model its own (azure-cli#30708). Protection from scale set
+    actions has the one from scale in within it, so nothing is said of that half then.
+    """
+    actions = bool(protection.scale_set_actions)
+    policy: Raw = {"protectFromScaleSetActions": actions}
+    if not actions:
+        policy["protectFromScaleIn"] = bool(protection.scale_in)
+    return {"properties": {"protectionPolicy": policy}}
+
+
+def write_capacity(capacity: int) -> Raw:
+    """Return the minimal PATCH body of a set that is to have so many instances."""
+    return {"sku": {"capacity": capacity}}
 
 
 def _at(raw: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:

@@ -14,14 +14,25 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from vmss_simulator.commands import WriteAutoscale
+from vmss_simulator.arm.documents import scale_set_document
+from vmss_simulator.arm.instance_views import instance_view_document
+from vmss_simulator.commands import (
+    ActOnInstances,
+    DeleteInstances,
+    WriteAutoscale,
+    WriteInstance,
+)
 from vmss_simulator.errors import ArmError, ConnectionBroken
 from vmss_simulator.network import network_interfaces, private_addresses
 from vmss_simulator.values import AutoscaleKey, OperationKind, ScaleSetKey
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
 from vmssplan.backends import simulated_access as access
 from vmssplan.backends.arm_documents import (
+    read_listed,
+    read_told,
+    write_capacity,
     write_model,
+    write_protection,
 )
 from vmssplan.backends.autoscale_documents import (
     MAY_NOT_READ,
@@ -47,27 +58,39 @@ from vmssplan.model import (
     Deprecation,
     ImageReference,
     Instance,
+    ListedScaleSet,
     ModelFields,
     OperationReport,
     OperationStatus,
     PlatformImage,
     ScaleSet,
     ScaleSetId,
+    Told,
     UriImage,
     image_fields,
 )
+from vmssplan.operating import Switch
 from vmssplan.permissions import CHECK
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from vmss_simulator.commands import Command
     from vmss_simulator.network import NetworkInterface
     from vmss_simulator.values import Allowance, Operation
     from vmss_simulator.values import AutoscaleSetting as WorldAutoscaleSetting
     from vmss_simulator.world import World
     from vmssplan.model import AutoscaleSetting
+    from vmssplan.operating import Protection
     from vmssplan.permissions import Permission
+
+SWITCH_KINDS = {
+    Switch.START: OperationKind.START,
+    Switch.STOP: OperationKind.POWER_OFF,
+    Switch.RESTART: OperationKind.RESTART,
+    Switch.DEALLOCATE: OperationKind.DEALLOCATE,
+}
 
 
 class SimulatedBackend:
@@ -247,6 +270,63 @@ class SimulatedBackend:
         with _translated(is_read=True):
             return access.list_permissions(self._world, scope)
 
+    async def scale_sets(self, subscription_id: str) -> Sequence[ListedScaleSet]:
+        """List the scale sets of a subscription."""
+        scope = f"/subscriptions/{subscription_id}"
+        with _translated(is_read=True):
+            access.authorize(self._world, OperationKind.LIST_SCALE_SETS, scope)
+            allowance = self._counted(OperationKind.LIST_SCALE_SETS, None, subscription_id)
+            found = self._world.seen(allowance).scale_sets(subscription_id)
+            self._deliver(allowance)
+        listed = (read_listed(scale_set_document(each)) for each in found)
+        return [each for each in listed if each is not None]
+
+    async def told(self, target: ScaleSetId, instance_id: str) -> Sequence[Told]:
+        """Read every status of one instance's view."""
+        with _translated(is_read=True):
+            allowance = self._admit(OperationKind.GET_INSTANCE, target, [instance_id])
+            seen = self._world.seen(allowance).scale_set(_key(target))
+            found = seen.instances.get(instance_id)
+            self._deliver(allowance)
+        if found is None:
+            raise NotFound(f"InstanceNotFound: {target} has no instance {instance_id}")
+        return read_told(instance_view_document(seen, found))
+
+    async def switch_instances(
+        self, target: ScaleSetId, switch: Switch, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Turn these instances on or off, in one call."""
+        kind, key = SWITCH_KINDS[switch], _key(target)
+        allowance = self._admit_write(kind, target, instance_ids)
+        return self._perform(allowance, ActOnInstances(kind, key, tuple(instance_ids)))
+
+    async def delete_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Delete these instances, in one call."""
+        kind = OperationKind.DELETE_INSTANCES
+        allowance = self._admit_write(kind, target, instance_ids)
+        ids = tuple(instance_ids)
+        return self._perform(allowance, DeleteInstances(kind, _key(target), ids))
+
+    async def protect_instance(
+        self, target: ScaleSetId, instance_id: str, protection: Protection
+    ) -> OperationHandle | None:
+        """Write the whole protection policy of one instance, and nothing else of it."""
+        allowance = self._admit_write(OperationKind.PUT_INSTANCE, target, [instance_id])
+        body = write_protection(protection)
+        return self._perform(allowance, WriteInstance(_key(target), instance_id, body))
+
+    async def write_capacity(
+        self, target: ScaleSetId, capacity: int, etag: str
+    ) -> OperationHandle | None:
+        """PATCH only the capacity, with If-Match."""
+        key, body = _key(target), write_capacity(capacity)
+        allowance = self._admit_write(OperationKind.PATCH_SCALE_SET, target)
+        return self._carry_out(
+            allowance, lambda: self._world.patch_scale_set(key, body, if_match=etag)
+        )
+
     async def aclose(self) -> None:
         """Nothing to let go of; whoever opened the world closes it."""
 
@@ -284,6 +364,16 @@ class SimulatedBackend:
     ) -> Allowance:
         with _translated(is_read=False):
             return self._admit(kind, target, instance_ids)
+
+    def _perform(self, allowance: Allowance, command: Command) -> OperationHandle | None:
+        """Carry out a command, as often as it is delivered; None when there was nothing to do."""
+        with _translated(is_read=False):
+            for _ in range(allowance.deliveries):
+                operation = self._world.perform(command)
+            self._deliver(allowance)
+        if operation is None:
+            return None
+        return OperationHandle(operation.operation_id, operation.operation_id)
 
     def _carry_out(self, allowance: Allowance, start: Callable[[], Operation]) -> OperationHandle:
         """Carry out a write, as often as it is delivered; the last answer counts."""

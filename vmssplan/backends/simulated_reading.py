@@ -178,6 +178,7 @@ class Reader:
             raw.protection.from_scale_in,
             azure_error(raw.error) if has_view and raw.error else None,
             host_name(prefix, raw.instance_id),
+            placement_group=raw.placement_group_id if has_view else None,
         )
 
     def _image(self, raw: Mapping[str, Any]) -> ImageReference | None:

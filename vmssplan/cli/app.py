@@ -18,6 +18,7 @@ from vmssplan.cli import (
     moving_in,
     planning,
     running,
+    serving_ui,
     simulating,
     steering,
     testing,
@@ -79,6 +80,7 @@ app.command("calibrate")(calibrating.calibrate)
 app.command("snapshot")(planning.snapshot)
 app.command("import-strategy")(moving_in.import_strategy)
 app.command("schema")(planning.schema)
+app.command("ui")(serving_ui.ui)
 app.add_typer(simulating.app, name="simulator")
 
 for verb in app.registered_commands:

@@ -32,10 +32,12 @@ from vmssplan.model.live import (
     AzureError,
     HealthState,
     Instance,
+    ListedScaleSet,
     OperationReport,
     OperationStatus,
     OrchestrationMode,
     ScaleSet,
+    Told,
 )
 from vmssplan.model.placeholders import PLACEHOLDERS, filled, missing_values, placeholders
 from vmssplan.model.plan import (
@@ -97,6 +99,7 @@ __all__ = [
     "HttpProbe",
     "ImageReference",
     "Instance",
+    "ListedScaleSet",
     "Method",
     "ModelFields",
     "OnFailure",
@@ -117,6 +120,7 @@ __all__ = [
     "SharedGalleryImage",
     "Strategy",
     "StrategyType",
+    "Told",
     "UpgradeMode",
     "UriImage",
     "filled",

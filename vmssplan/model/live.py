@@ -78,6 +78,7 @@ class Instance:
     computer_name: str | None = None
     private_ip_address: str | None = None
     probed_healthy: bool | None = None  # None means nobody asked the application
+    placement_group: str | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -181,6 +182,33 @@ class ScaleSet:
         if self.has_application_health:
             return HealthSource.APPLICATION_HEALTH
         return HealthSource.INSTANCE_VIEW
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScaleSet:
+    """A scale set as the list of a subscription has it: without its instances."""
+
+    id: ScaleSetId
+    location: str
+    model: ModelFields
+    capacity: int
+    orchestration_mode: OrchestrationMode = OrchestrationMode.UNIFORM
+    zones: tuple[str, ...] = ()
+    provisioning_state: str = SUCCEEDED
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One status of an instance view: who says it ("" for the machine), and Azure's own words.
+
+    `level` is Azure's: Info, Warning or Error.
+    """
+
+    about: str
+    code: str
+    message: str
+    level: str
+    at: str = ""
 
 
 class OperationStatus(StrEnum):

@@ -24,6 +24,7 @@ from vmssplan.backends.azure.clouds import CLOUDS
 from vmssplan.backends.azure.failures import translated
 from vmssplan.backends.azure.logs import CleanLoggingPolicy
 from vmssplan.backends.azure.request_log import RequestLog
+from vmssplan.backends.azure.starting import started
 from vmssplan.errors import NotFound, UsageInvalid
 from vmssplan.model import (
     CommunityGalleryImage,
@@ -54,7 +55,8 @@ if TYPE_CHECKING:
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.mgmt.monitor.aio import MonitorManagementClient
 
-    from vmssplan.model import AutoscaleSetting
+    from vmssplan.model import AutoscaleSetting, ListedScaleSet, Told
+    from vmssplan.operating import Protection, Switch
     from vmssplan.permissions import Permission
 
 _CONNECT_SECONDS = 20
@@ -267,7 +269,7 @@ class AzureBackend:
         """PATCH only these fields, with If-Match; None when it was done at once."""
         body: Any = write_model(fields)
         sets = self._client(target.subscription_id).virtual_machine_scale_sets
-        return await _started(
+        return await started(
             sets.begin_update,
             target.resource_group,
             target.name,
@@ -282,7 +284,7 @@ class AzureBackend:
         """Start the manual upgrade of these instances, in one call."""
         body: Any = {"instanceIds": list(instance_ids)}
         sets = self._client(target.subscription_id).virtual_machine_scale_sets
-        return await _started(sets.begin_update_instances, target.resource_group, target.name, body)
+        return await started(sets.begin_update_instances, target.resource_group, target.name, body)
 
     async def reimage_instances(
         self, target: ScaleSetId, instance_ids: Sequence[str]
@@ -290,7 +292,7 @@ class AzureBackend:
         """Start the reimage of these instances, in one call."""
         body: Any = {"instanceIds": list(instance_ids)}
         sets = self._client(target.subscription_id).virtual_machine_scale_sets
-        return await _started(sets.begin_reimage, target.resource_group, target.name, body)
+        return await started(sets.begin_reimage, target.resource_group, target.name, body)
 
     async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
         """List the autoscale settings that scale this set, disabled ones too."""
@@ -334,6 +336,54 @@ class AzureBackend:
         from vmssplan.backends.azure.access import list_permissions  # noqa: PLC0415 - rarely needed
 
         return await list_permissions(self._client(scope.split("/")[2]), scope)
+
+    async def scale_sets(self, subscription_id: str) -> Sequence[ListedScaleSet]:
+        """List the scale sets of a subscription, as Azure orders them."""
+        from vmssplan.backends.azure.directory import list_scale_sets  # noqa: PLC0415 - for pages
+
+        return await list_scale_sets(self._client(subscription_id))
+
+    async def told(self, target: ScaleSetId, instance_id: str) -> Sequence[Told]:
+        """Read every status of one instance's view, in Azure's own words."""
+        from vmssplan.backends.azure.directory import read_view  # noqa: PLC0415 - for pages
+
+        return await read_view(self._client(target.subscription_id), target, instance_id)
+
+    async def switch_instances(
+        self, target: ScaleSetId, switch: Switch, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Turn these instances on or off, in one call."""
+        from vmssplan.backends.azure import instance_work  # noqa: PLC0415 - rarely needed
+
+        client = self._client(target.subscription_id)
+        return await instance_work.switch_instances(client, target, switch, instance_ids)
+
+    async def delete_instances(
+        self, target: ScaleSetId, instance_ids: Sequence[str]
+    ) -> OperationHandle | None:
+        """Delete these instances, in one call."""
+        from vmssplan.backends.azure import instance_work  # noqa: PLC0415 - rarely needed
+
+        client = self._client(target.subscription_id)
+        return await instance_work.delete_instances(client, target, instance_ids)
+
+    async def protect_instance(
+        self, target: ScaleSetId, instance_id: str, protection: Protection
+    ) -> OperationHandle | None:
+        """Write the whole protection policy of one instance, and nothing else of it."""
+        from vmssplan.backends.azure import instance_work  # noqa: PLC0415 - rarely needed
+
+        client = self._client(target.subscription_id)
+        return await instance_work.protect_instance(client, target, instance_id, protection)
+
+    async def write_capacity(
+        self, target: ScaleSetId, capacity: int, etag: str
+    ) -> OperationHandle | None:
+        """PATCH only the capacity, with If-Match."""
+        from vmssplan.backends.azure import instance_work  # noqa: PLC0415 - rarely needed
+
+        client = self._client(target.subscription_id)
+        return await instance_work.set_capacity(client, target, capacity, etag)
 
     async def aclose(self) -> None:
         """Close the clients and the credential."""
@@ -413,22 +463,3 @@ def _folded(location: str) -> str:
 
 def _version_order(version: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))
-
-
-async def _started(
-    begin: Callable[..., Awaitable[Any]], *arguments: Any, **options: Any
-) -> OperationHandle | None:
-    """Send the first request of a long-running operation; None when it was done at once."""
-    heard = Heard()
-    with translated(is_read=False):
-        try:
-            await begin(*arguments, polling=False, raw_response_hook=heard, **options)
-        except HttpResponseError as error:
-            # The SDK takes only 200 for a PATCH, the service has also answered 202.
-            if error.status_code != _ACCEPTED:
-                raise
-    headers = heard.last_headers()
-    address = headers.get("Azure-AsyncOperation") or headers.get("Location")
-    if not address:
-        return None
-    return OperationHandle(urlsplit(address).path.rpartition("/")[2], address)

@@ -1,0 +1,178 @@
+"""What is known of the scale sets, looked at as seldom as those who look on allow.
+
+However many pages are open, a set is looked at once, and no sooner again than the service's last
+answer wished (`pacing`). A simulator tells free of charge whether anything has happened; while
+nothing has, nobody looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from vmssplan.errors import VmssplanError
+from vmssplan.model import ScaleSet
+from vmssplan.pacing import pause_after
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from vmssplan.model import ListedScaleSet, ScaleSetId
+    from vmssplan.ports import Clock, Service
+
+LISTING_SECONDS = 60.0
+CALM_SECONDS = 30.0
+"""How old a look may be for the overview, where nobody tells that something has happened."""
+SHORTEST_SECONDS = 5.0
+SHORTEST_SIMULATED_SECONDS = 0.5
+_AT_ONCE = 4
+
+
+class Change(Protocol):
+    """Tells whether anything may have happened since."""
+
+    async def mark(self) -> str | None:
+        """Return what is another one whenever anything has happened; None: only a look tells."""
+        ...
+
+
+class Unknowing:
+    """`Change` of a service that has to be looked at."""
+
+    async def mark(self) -> str | None:
+        """Return None: only a look tells."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A scale set as it was seen, and when, by the service's clock.
+
+    `number` counts the looks that saw something else. `problem` is why the last look failed.
+    """
+
+    scale_set: ScaleSet
+    at: datetime
+    number: int
+    problem: VmssplanError | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is kept of one set. `looked_at` and `next_at` are of the monotonic clock."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    look: Look | None = None
+    mark: str | None = None
+    looked_at: float = 0.0
+    next_at: float = 0.0
+
+
+class Watch:
+    """Looks at scale sets for all pages together."""
+
+    def __init__(
+        self,
+        service: Service,
+        clock: Clock,
+        change: Change | None = None,
+        *,
+        subscriptions: Sequence[str] = (),
+        targets: Iterable[ScaleSetId] = (),
+    ) -> None:
+        self._service = service
+        self._clock = clock
+        self._change = change or Unknowing()
+        self.subscriptions = tuple(subscriptions)
+        self._targets = {_key(one): one for one in targets}
+        self._known: dict[str, _Known] = {}
+        self._listed: tuple[ListedScaleSet, ...] = ()
+        self._listed_at: float | None = None
+        self._listing = asyncio.Lock()
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+
+    async def listed(self) -> Mapping[str, ListedScaleSet]:
+        """Return the sets of the subscriptions by id without case, listed at most once a minute.
+
+        Raises what the service raises, but for sets that are known from an earlier list.
+        """
+        async with self._listing:
+            is_old = self._listed_at is None or time.monotonic() - self._listed_at > LISTING_SECONDS
+            if is_old:
+                found: list[ListedScaleSet] = []
+                for subscription_id in self.subscriptions:
+                    found += await self._service.scale_sets(subscription_id)
+                self._listed, self._listed_at = tuple(found), time.monotonic()
+        return {_key(one.id): one for one in self._listed}
+
+    async def targets(self) -> tuple[ScaleSetId, ...]:
+        """Return all sets there are: those of Plans in their spelling, then the listed ones."""
+        found = dict(self._targets)
+        for key, one in (await self.listed()).items():
+            found.setdefault(key, one.id)
+        return tuple(found.values())
+
+    def named(self) -> tuple[ScaleSetId, ...]:
+        """Return the sets that Plans name."""
+        return tuple(self._targets.values())
+
+    def forget(self) -> None:
+        """Look again at everything that is asked for from here on: something was changed."""
+        self._listed_at = None
+        for known in self._known.values():
+            known.mark, known.looked_at, known.next_at = None, 0.0, 0.0
+
+    async def look(self, target: ScaleSetId, oldest_seconds: float = 0.0) -> Look:
+        """Return how the set is: as it was seen last, where nothing newer may be had.
+
+        `oldest_seconds` is how old a look may be in any case. Raises what the service raises
+        while the set was never seen.
+        """
+        known = self._known.setdefault(_key(target), _Known())
+        async with known.lock:
+            now = time.monotonic()
+            if known.look is not None and (
+                now < known.next_at or now - known.looked_at < oldest_seconds
+            ):
+                return known.look
+            mark = await self._change.mark()
+            if known.look is not None and mark is not None and mark == known.mark:
+                return known.look
+            await self._look(target, known, mark)
+            if known.look is None:
+                raise AssertionError
+            return known.look
+
+    def seen(self, target: ScaleSetId) -> Look | None:
+        """Return the last look; None when there was none."""
+        known = self._known.get(_key(target))
+        return known.look if known else None
+
+    async def _look(self, target: ScaleSetId, known: _Known, mark: str | None) -> None:
+        before, shortest = known.look, SHORTEST_SECONDS
+        if mark is not None:
+            shortest = SHORTEST_SIMULATED_SECONDS
+        try:
+            async with self._at_once:
+                seen, pacing = await self._service.observe(target)
+        except VmssplanError as error:
+            known.next_at = time.monotonic() + 2 * shortest
+            if before is None:
+                raise
+            known.look = Look(before.scale_set, before.at, before.number + 1, error)
+            return
+        known.looked_at = time.monotonic()
+        # A simulator's pauses are of virtual time: there the mark says when to look.
+        pause = timedelta(0) if mark is not None else pause_after([pacing])
+        known.next_at = known.looked_at + max(shortest, pause.total_seconds())
+        known.mark = mark
+        is_same = before is not None and before.problem is None and before.scale_set == seen
+        number = 1 if before is None else before.number + (not is_same)
+        known.look = Look(seen, self._clock.now(), number)
+
+
+def _key(target: ScaleSetId) -> str:
+    return target.resource_id.casefold()
