@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 CHECK = "`vmssplan init --check-permissions PLAN` tells which permissions are missing"
 ADDRESS = "privateIpAddress"
+_ROLLOUTS = "Plan and apply rollouts of virtual machine scale sets with vmssplan."
 _SETS = "Microsoft.Compute/virtualMachineScaleSets"
 _GALLERY = re.compile(r"(?P<gallery>.*/galleries/[^/]+)/images/.*", re.IGNORECASE)
 
@@ -58,7 +59,7 @@ LIST_INSTANCES = Need(
 ROLLING = Need(
     f"{_SETS}/rollingUpgrades/read", Reach.SCALE_SET, "see a rolling upgrade of Azure's own"
 )
-WRITE = Need(f"{_SETS}/write", Reach.SCALE_SET, "write image, size and upgrade policy")
+WRITE = Need(f"{_SETS}/write", Reach.SCALE_SET, "write image, size, upgrade policy; scale")
 UPGRADE = Need(f"{_SETS}/manualUpgrade/action", Reach.SCALE_SET, "upgrade instances")
 REIMAGE = Need(f"{_SETS}/reimage/action", Reach.SCALE_SET, "reimage instances (method: reimage)")
 INTERFACES = Need(
@@ -109,6 +110,15 @@ SEE_PERMISSIONS = Need(
     "check these permissions (init --check-permissions)",
 )
 
+START = Need(f"{_SETS}/start/action", Reach.SCALE_SET, "start instances")
+STOP = Need(f"{_SETS}/powerOff/action", Reach.SCALE_SET, "stop instances")
+RESTART = Need(f"{_SETS}/restart/action", Reach.SCALE_SET, "restart instances")
+DEALLOCATE = Need(f"{_SETS}/deallocate/action", Reach.SCALE_SET, "deallocate instances")
+DELETE = Need(f"{_SETS}/delete/action", Reach.SCALE_SET, "delete instances")
+PROTECT = Need(
+    f"{_SETS}/virtualMachines/write", Reach.SCALE_SET, "protect instances, and take that back"
+)
+
 NEEDS = (
     LOOK,
     LIST_INSTANCES,
@@ -130,21 +140,35 @@ NEEDS = (
 )
 """Everything any Plan can need."""
 
+WORK_NEEDS = (START, STOP, RESTART, DEALLOCATE, DELETE, PROTECT)
+"""What `vmssplan instances` needs besides: a role of its own, that no rollout has to have."""
+
 
 class Part(StrEnum):
-    """Which needs a role holds: all of them, or those of one place where roles are assigned."""
+    """Which needs a role holds: a rollout's, all or those of one place, or those of other work.
+
+    INSTANCES is assigned beside GROUP, to who may also start, stop and delete instances.
+    """
 
     ALL = "all"
     GROUP = "group"
     SUBSCRIPTION = "subscription"
+    INSTANCES = "instances"
 
     @property
     def role_name(self) -> str:
         """What the custom role is called."""
-        return "vmssplan lookups" if self is Part.SUBSCRIPTION else "vmssplan rollouts"
+        return {
+            Part.SUBSCRIPTION: "vmssplan lookups",
+            Part.INSTANCES: "vmssplan instances",
+        }.get(self, "vmssplan rollouts")
 
     def holds(self, need: Need) -> bool:
         """Tell whether the need is met where a role of this part is assigned."""
+        if self is Part.INSTANCES:
+            return need in WORK_NEEDS
+        if need in WORK_NEEDS:
+            return False
         if self is Part.ALL or need is SEE_PERMISSIONS:
             return True
         is_in_group = need.reach in (Reach.SCALE_SET, Reach.RESOURCE_GROUP)
@@ -207,16 +231,23 @@ def scope_of(need: Need, plan: Plan) -> str:
             return _image_scope(plan)
 
 
+_DESCRIPTIONS = {
+    Part.INSTANCES: "Start, stop, delete and protect instances of scale sets with vmssplan."
+}
+
+
 def role_document(
     needs: Iterable[Need], scopes: Sequence[str], part: Part = Part.ALL
 ) -> Mapping[str, Any]:
     """Return the custom role, as `az role definition create --role-definition` takes it."""
-    wanted = {*needs, SEE_PERMISSIONS}
+    wanted = {*needs, *WORK_NEEDS, SEE_PERMISSIONS}
     return {
         "Name": part.role_name,
         "IsCustom": True,
-        "Description": "Plan and apply rollouts of virtual machine scale sets with vmssplan.",
-        "Actions": [need.action for need in NEEDS if need in wanted and part.holds(need)],
+        "Description": _DESCRIPTIONS.get(part, _ROLLOUTS),
+        "Actions": [
+            need.action for need in (*NEEDS, *WORK_NEEDS) if need in wanted and part.holds(need)
+        ],
         "NotActions": [],
         "DataActions": [],
         "NotDataActions": [],

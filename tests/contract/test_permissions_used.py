@@ -29,7 +29,8 @@ from vmssplan.model import (
     ResourceImage,
     SharedGalleryImage,
 )
-from vmssplan.permissions import NEEDS, Part, needs_of, role_document, scope_of
+from vmssplan.operating import Protection, Switch
+from vmssplan.permissions import NEEDS, WORK_NEEDS, Part, needs_of, role_document, scope_of
 from vmssplan.planfile import load_plans
 from vmssplan.ports import Service
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 SCENARIOS = ROOT / "simulator" / "scenarios"
 PLANS = ROOT / "plans"
+EVERYTHING = (*NEEDS, *WORK_NEEDS)
 MANAGED_IMAGE = (
     "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/images/providers"
     "/Microsoft.Compute/images/golden"
@@ -94,6 +96,16 @@ USES: dict[Need, Callable[[Any], Awaitable[Any]]] = {
     permissions.SEE_AUTOSCALE: lambda backend: backend.autoscale_settings(TARGET),
     permissions.PIN_AUTOSCALE: lambda backend: backend.write_autoscale(PINNED),
     permissions.SEE_PERMISSIONS: lambda backend: backend.permissions(TARGET.resource_id),
+    permissions.START: lambda backend: backend.switch_instances(TARGET, Switch.START, ["0"]),
+    permissions.STOP: lambda backend: backend.switch_instances(TARGET, Switch.STOP, ["0"]),
+    permissions.RESTART: lambda backend: backend.switch_instances(TARGET, Switch.RESTART, ["0"]),
+    permissions.DEALLOCATE: lambda backend: backend.switch_instances(
+        TARGET, Switch.DEALLOCATE, ["0"]
+    ),
+    permissions.DELETE: lambda backend: backend.delete_instances(TARGET, ["0"]),
+    permissions.PROTECT: lambda backend: backend.protect_instance(
+        TARGET, "0", Protection(scale_in=True)
+    ),
 }
 """What each action is for, by a call that needs it."""
 
@@ -126,11 +138,12 @@ async def refusal(call: Callable[[Any], Awaitable[Any]], backend: Any) -> str | 
 
 def test_every_use_is_tried() -> None:
     """The table of needs and the calls below are the same, and so are the calls and the port."""
-    assert set(USES) == set(NEEDS)
-    assert len(NEEDS) == len({need.action.casefold() for need in NEEDS})
+    assert set(USES) == set(EVERYTHING)
+    assert len(EVERYTHING) == len({need.action.casefold() for need in EVERYTHING})
     asked = {"observe", "operation_report", "rolling_upgrade_in_progress", "image_versions"}
     asked |= {"write_model", "upgrade_instances", "reimage_instances", "addresses"}
     asked |= {"image_deprecation", "sizes", "scale_sets", "told"}
+    asked |= {"switch_instances", "delete_instances", "protect_instance", "write_capacity"}
     asked |= {"autoscale_settings", "write_autoscale", "permissions", "aclose"}
     assert {name for name in dir(Service) if not name.startswith("_")} == asked
 
@@ -143,18 +156,18 @@ async def test_requests_and_actions_are_the_same_set() -> None:
     """
     asked = set()
     for call in USES.values():
-        backend, door = wired(allowed(*(need.action for need in NEEDS)))
+        backend, door = wired(allowed(*(need.action for need in EVERYTHING)))
         assert await refusal(call, backend) is None
         await backend.aclose()
         asked |= {action_of(each.method, each.path).casefold() for each in door.requests}
     linked = {permissions.MANAGED.action.casefold()}
-    assert asked == {need.action.casefold() for need in NEEDS} - linked
+    assert asked == {need.action.casefold() for need in EVERYTHING} - linked
 
 
-@pytest.mark.parametrize("need", NEEDS, ids=lambda need: need.action)
+@pytest.mark.parametrize("need", EVERYTHING, ids=lambda need: need.action)
 async def test_each_action_has_its_use_at_both_doors(need: Need) -> None:
     """Without it, and with all others, the call is forbidden alike over the wire and directly."""
-    others = [each.action for each in NEEDS if each is not need]
+    others = [each.action for each in EVERYTHING if each is not need]
     backend, _ = wired(allowed(*others))
     over_the_wire = await refusal(USES[need], backend)
     await backend.aclose()

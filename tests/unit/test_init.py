@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.in_process import logging_put_back
 from vmssplan.cli import run
-from vmssplan.permissions import NEEDS, Part, role_document
+from vmssplan.permissions import NEEDS, WORK_NEEDS, Part, role_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,9 +54,11 @@ def test_the_role_of_plans_has_no_more_than_they_need(capsys: pytest.CaptureFixt
 
 def test_the_parts_together_are_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """What writes is in the part for the resource group; both can be checked by their holder."""
-    whole, group, subscription = (
+    whole, group, subscription, work = (
         set(printed(capsys, "--print-role", "--part", part)["Actions"]) for part in Part
     )
+    assert work == {need.action for need in WORK_NEEDS}, "no rollout may stop or delete"
+    assert not work & whole
     assert group | subscription == whole
     assert group & subscription == {"Microsoft.Authorization/permissions/read"}
     assert all(each.endswith("/read") for each in subscription)
@@ -93,10 +95,10 @@ def test_it_has_to_be_told_what_to_prepare(
 
 def test_the_document_has_every_permission() -> None:
     """Its table and its roles are those of the program."""
-    for need in NEEDS:
+    for need in (*NEEDS, *WORK_NEEDS):
         assert f"| `{need.action}` | {need.reach.value} | {need.purpose} |" in DOC
-    assert DOC.count("| `Microsoft.") == len(NEEDS)
+    assert DOC.count("| `Microsoft.") == len((*NEEDS, *WORK_NEEDS))
     roles = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOC, re.DOTALL)]
     scopes = ["/subscriptions/SUBSCRIPTION"]
-    parts = (Part.GROUP, Part.SUBSCRIPTION)
+    parts = (Part.GROUP, Part.SUBSCRIPTION, Part.INSTANCES)
     assert roles == [role_document(NEEDS, scopes, part) for part in parts]

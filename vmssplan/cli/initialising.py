@@ -73,8 +73,8 @@ def init(
         Part,
         typer.Option(
             "--part",
-            help="Of the role: what is assigned on the resource group, on the subscription, or all"
-            " in one.",
+            help="Of the role: what is assigned on the resource group, on the subscription, or both"
+            " in one; instances: what `vmssplan instances` needs besides.",
             rich_help_panel=PERMISSIONS,
         ),
     ] = Part.ALL,

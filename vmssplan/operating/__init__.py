@@ -11,12 +11,20 @@ from vmssplan.operating.computing import (
     leave_reason,
     touches_availability,
 )
+from vmssplan.operating.deciding import (
+    Turn,
+    Verdict,
+    capacity_refusal,
+    next_turn,
+    verdict_of,
+)
 from vmssplan.operating.selecting import select
 from vmssplan.operating.upgrading import changed_model, has_change, upgrade_plan
 from vmssplan.operating.values import (
     ONE_WAY_VERBS,
     ROLLING_VERBS,
     ROLLOUT_VERBS,
+    SWITCHES,
     Left,
     Member,
     ModelChange,
@@ -24,6 +32,7 @@ from vmssplan.operating.values import (
     Protection,
     Request,
     Selection,
+    Switch,
     Verb,
 )
 from vmssplan.operating.words import StateWord, main_state, state_words
@@ -32,6 +41,7 @@ __all__ = [
     "ONE_WAY_VERBS",
     "ROLLING_VERBS",
     "ROLLOUT_VERBS",
+    "SWITCHES",
     "Left",
     "Member",
     "ModelChange",
@@ -40,7 +50,11 @@ __all__ = [
     "Request",
     "Selection",
     "StateWord",
+    "Switch",
+    "Turn",
     "Verb",
+    "Verdict",
+    "capacity_refusal",
     "changed_model",
     "command",
     "compute_operation",
@@ -48,8 +62,10 @@ __all__ = [
     "health_source",
     "leave_reason",
     "main_state",
+    "next_turn",
     "select",
     "state_words",
     "touches_availability",
     "upgrade_plan",
+    "verdict_of",
 ]

@@ -61,7 +61,9 @@ def compute_operation(
         return _scaled(live, request, floor, note, plan)
     fields = live.model if wanted is None else wanted
     chosen = select(live, request.selection, fields, source)
-    reasons = {one.instance_id: leave_reason(request, one) for one in chosen}
+    reasons = {
+        one.instance_id: leave_reason(request.verb, one, request.protection) for one in chosen
+    }
     mine = [one for one in chosen if reasons[one.instance_id] is None]
     ordered = batching.ordered(mine, _ORDER, source)
     batches, lowest, refused = _batched(live, request, ordered, floor, source)
@@ -96,18 +98,22 @@ def health_source(live: ScaleSet, plan: Plan | None) -> HealthSource:
     return plan.health.source
 
 
-def leave_reason(request: Request, one: Instance) -> str | None:
-    """Say why a selected instance is left alone; None when it is not."""
-    if request.verb is Verb.PROTECT:
-        is_so = request.protection is not None and is_protected(one, request.protection)
+def leave_reason(verb: Verb, one: Instance, protection: Protection | None = None) -> str | None:
+    """Say why a selected instance is left alone; None when it is not.
+
+    One that is protected from scale set actions is left alone by all that could hurt it: Azure
+    lets some of that pass, but whoever protected it did not mean that.
+    """
+    if verb is Verb.PROTECT:
+        is_so = protection is not None and is_protected(one, protection)
         return "is protected so already" if is_so else None
     if one.protected_from_scale_set_actions:
         return PROTECTED
-    if request.verb is Verb.DELETE and one.protected_from_scale_in:
+    if verb is Verb.DELETE and one.protected_from_scale_in:
         return "protected from scale in"
     if one.is_busy:
         return f"another operation works on it ({one.provisioning_state})"
-    match request.verb:
+    match verb:
         case Verb.START if one.power_state == "running":
             return "runs already"
         case Verb.STOP if one.power_state in STANDING_STILL:

@@ -36,6 +36,23 @@ ONE_WAY_VERBS = frozenset({Verb.STOP, Verb.DEALLOCATE, Verb.DELETE})
 """An instance leaves the service for good, as far as the Operation goes."""
 
 
+class Switch(StrEnum):
+    """What turns machines on and off."""
+
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    DEALLOCATE = "deallocate"
+
+
+SWITCHES = {
+    Verb.START: Switch.START,
+    Verb.STOP: Switch.STOP,
+    Verb.RESTART: Switch.RESTART,
+    Verb.DEALLOCATE: Switch.DEALLOCATE,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Which instances: any value of a kind, and of every kind that is named.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError
 from azure.core.rest import HttpRequest
 from azure.mgmt.compute.aio import ComputeManagementClient
 
@@ -40,12 +39,10 @@ from vmssplan.model import (
     SharedGalleryImage,
     UriImage,
 )
-from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncIterable,
-        Awaitable,
         Callable,
         Mapping,
         Sequence,
@@ -58,6 +55,7 @@ if TYPE_CHECKING:
     from vmssplan.model import AutoscaleSetting, ListedScaleSet, Told
     from vmssplan.operating import Protection, Switch
     from vmssplan.permissions import Permission
+    from vmssplan.ports import OperationHandle, Pacing
 
 _CONNECT_SECONDS = 20
 _READ_SECONDS = 120
