@@ -17,6 +17,7 @@ from vmssplan.cli import (
     looking_back,
     moving_in,
     planning,
+    reporting,
     running,
     serving_ui,
     simulating,
@@ -65,6 +66,7 @@ app.command("resume")(applying.resume)
 app.command("status")(running.status)
 app.command("explain")(looking_back.explain)
 app.command("replay")(looking_back.replay)
+app.command("report")(reporting.report)
 app.command("approve")(steering.approve)
 app.command("reject")(steering.reject)
 app.command("pause")(steering.pause)

@@ -122,7 +122,7 @@ def replay(
     """
     console = Console(no_color=no_color)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, None, state)
-    record = _record(run, connection)
+    record = read_record(run, connection)
     limit = _time(at) if at is not None else None
     shown = [event for event in record.events if limit is None or event.at <= limit]
     if not shown:
@@ -142,7 +142,7 @@ class Record:
     events: Sequence[Event]
 
 
-def _record(run: str, connection: Connection) -> Record:
+def read_record(run: str, connection: Connection) -> Record:
     """Read a Run by its name, or by the path of its folder or journal, wherever that was put."""
     from vmssplan.engine.events import RunStarted
     from vmssplan.stores.local import load_rollout, read_journal
