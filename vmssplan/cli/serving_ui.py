@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from vmssplan.model import ScaleSetId
     from vmssplan.planfile import LoadedPlan
     from vmssplan.ui.access import Access
-    from vmssplan.ui.application import Sources
+    from vmssplan.ui.reading import Sources
     from vmssplan.ui.simulator import Simulator
 
 SUBSCRIPTION = "AZURE_SUBSCRIPTION_ID"
@@ -241,7 +241,7 @@ def _serve_simulator(
 
 
 async def _serve_journals(place: Place, connection: Connection, console: Console) -> None:
-    from vmssplan.ui.application import Shown, Sources
+    from vmssplan.ui.reading import Shown, Sources
     from vmssplan.ui.runs import Runs
 
     shown = Shown("journals", connection.state or str(connection.state_dir))
@@ -257,7 +257,7 @@ async def _serve(
     scenario: Path | None,
     console: Console,
 ) -> None:
-    from vmssplan.ui.application import Shown, Sources
+    from vmssplan.ui.reading import Shown, Sources
     from vmssplan.ui.runs import Runs
     from vmssplan.ui.watching import Watch
 
@@ -319,7 +319,7 @@ async def _answer(place: Place, sources: Sources, console: Console) -> None:
     server = PageServer(
         create_app(access, sources),
         on_started=lambda: _announce(place, access, bound, console),
-        on_closing=lambda: None,
+        on_closing=sources.streams.close,
         certificate=place.certificate,
         key=place.key,
     )

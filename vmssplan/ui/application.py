@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.responses import FileResponse
@@ -15,53 +13,28 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from vmssplan import __version__
-from vmssplan.errors import NotFound, UsageInvalid, VmssplanError
-from vmssplan.planfile import LoadedPlan
-from vmssplan.ports import Service
+from vmssplan.errors import UsageInvalid
 from vmssplan.ui.access import Access, Guard
 from vmssplan.ui.answers import answer, guarded, refusal
-from vmssplan.ui.picture import (
-    listed_document,
-    problem_document,
-    scale_set_document,
-    summary_document,
-    told_document,
+from vmssplan.ui.live import MOST_STREAMS, RunNews, Told, Topic, first_event, runs_topic, stream
+from vmssplan.ui.picture import told_document
+from vmssplan.ui.reading import (
+    Sources,
+    find_target,
+    one_run,
+    one_scale_set,
+    overview,
+    overview_version,
+    scale_set_version,
 )
-from vmssplan.ui.runs import Kept, Runs, history_document, run_document, runs_document
-from vmssplan.ui.watching import CALM_SECONDS, Watch
+from vmssplan.ui.runs import history_document, runs_document
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
-    from vmssplan.model import ListedScaleSet, ScaleSetId
-    from vmssplan.ui.watching import Look
-
-Document = dict[str, Any]
 STATIC = Path(__file__).parent / "static"
-_PATIENCE_SECONDS = 5.0
-"""How long an overview waits for sets that nobody has seen yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What the page is about: `kind` is azure, simulator or journals, `name` says which."""
-
-    kind: str
-    name: str
-    plans: Sequence[LoadedPlan] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """All that the page reads. `service` and `watch` are None where there are only journals."""
-
-    shown: Shown
-    runs: Runs
-    service: Service | None = None
-    watch: Watch | None = None
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
 
 class Page:
@@ -81,6 +54,8 @@ class Page:
             Route("/api/instance", guarded(self.instance)),
             Route("/api/runs", guarded(self.runs)),
             Route("/api/run", guarded(self.run)),
+            Route("/api/live", guarded(self.live)),
+            Route("/api/live-run", guarded(self.live_run)),
         ]
 
     async def index(self, _request: Request) -> Response:
@@ -125,105 +100,42 @@ class Page:
         """Answer one Run with all that happened in it."""
         return answer(await one_run(self._sources, _wanted(request, "name")))
 
+    async def live(self, request: Request) -> Response:
+        """Stream what the page is about: the overview, a set, a Run, and always all Runs."""
+        asked, sources = request.query_params, self._sources
+        told = self._told(asked.get("id"), is_overview="overview" in asked)
+        parts: list[Told | RunNews] = [*told]
+        if run := asked.get("run"):
+            await sources.runs.one(run)
+            start = first_event(request.headers.get("last-event-id") or asked.get("after"))
+            parts.append(RunNews(sources.streams, sources.runs, sources.watch, run, start=start))
+        return self._stream(parts)
 
-async def overview(sources: Sources) -> Document:
-    """Return the sets there are; one that was not seen in time has no counts yet."""
-    watch = sources.watch
-    if watch is None:
-        return {"scaleSets": []}
-    problem = None
-    try:
-        listed = await watch.listed()
-        targets = await watch.targets()
-    except VmssplanError as error:
-        listed, targets, problem = {}, watch.named(), problem_document(error)
-    await _look_at(sources, watch, targets)
-    runs = await sources.runs.all()
-    lines = []
-    for target in targets:
-        look, known = watch.seen(target), listed.get(target.resource_id.casefold())
-        line = listed_document(known, target) if look is None else summary_document(look, known)
-        lines.append(line | _around(sources, target, runs))
-    return {"scaleSets": lines, "problem": problem}
+    async def live_run(self, request: Request) -> Response:
+        """Stream one Run."""
+        run, sources = _wanted(request, "name"), self._sources
+        await sources.runs.one(run)
+        start = first_event(request.headers.get("last-event-id"))
+        names = ("event", "status")
+        news = RunNews(sources.streams, sources.runs, sources.watch, run, names, start)
+        return self._stream([news])
 
+    def _told(self, resource_id: str | None, *, is_overview: bool) -> list[Told]:
+        sources = self._sources
+        topics = [runs_topic(sources.runs)]
+        if is_overview:
+            topics.append(Topic("scale-sets", "", partial(overview_version, sources)))
+        if resource_id:
+            ask = partial(scale_set_version, sources, resource_id)
+            topics.append(Topic("scale-set", resource_id.casefold(), ask))
+        return [Told(sources.streams, topic) for topic in topics]
 
-async def one_scale_set(sources: Sources, resource_id: str) -> Document:
-    """Return one set with its instances; raises what the service raises, while it was not seen."""
-    target = await find_target(sources, resource_id)
-    if sources.watch is None:
-        raise NotFound("there is no service, only journals", hint="look at its Runs")
-    look = await sources.watch.look(target)
-    return await scale_set_around(sources, look)
-
-
-async def scale_set_around(sources: Sources, look: Look) -> Document:
-    """Return a look as the page reads it, with the Runs and Plans of its set."""
-    target = look.scale_set.id
-    listed: ListedScaleSet | None = None
-    if sources.watch is not None:
-        try:
-            listed = (await sources.watch.listed()).get(target.resource_id.casefold())
-        except VmssplanError:
-            # A set that a Plan names is shown to those who may not list.
-            listed = None
-    runs = await sources.runs.all()
-    return scale_set_document(look, listed) | _around(sources, target, runs)
-
-
-async def one_run(sources: Sources, name: str) -> Document:
-    """Return one Run, with its set as it was seen last."""
-    kept = await sources.runs.one(name)
-    look = sources.watch.seen(kept.record.rollout.target) if sources.watch else None
-    return run_document(kept, look.scale_set if look else None)
-
-
-async def find_target(sources: Sources, resource_id: str) -> ScaleSetId:
-    """Return the set with that id; raises NotFound for one that is not shown here."""
-    wanted = resource_id.casefold()
-    watch = sources.watch
-    known: list[ScaleSetId] = []
-    if watch is not None:
-        known += watch.named()
-        if not any(one.resource_id.casefold() == wanted for one in known):
-            known += await watch.targets()
-    known += [one.record.rollout.target for one in await sources.runs.all()]
-    found = next((one for one in known if one.resource_id.casefold() == wanted), None)
-    if found is None:
-        raise NotFound(
-            "there is no such scale set here", hint="the overview lists those that are watched"
-        )
-    return found
-
-
-async def _look_at(sources: Sources, watch: Watch, targets: Sequence[ScaleSetId]) -> None:
-    """Look at all of them, and wait a little for those that nobody has seen yet."""
-    looking = [asyncio.create_task(_look(watch, one)) for one in targets]
-    sources.tasks.update(looking)
-    for task in looking:
-        task.add_done_callback(sources.tasks.discard)
-    unseen = [task for task, one in zip(looking, targets, strict=True) if watch.seen(one) is None]
-    if unseen:
-        await asyncio.wait(unseen, timeout=_PATIENCE_SECONDS)
-
-
-async def _look(watch: Watch, target: ScaleSetId) -> None:
-    try:
-        await watch.look(target, CALM_SECONDS)
-    except VmssplanError:
-        # It has no counts in the overview; who opens it is told why.
-        return
-
-
-def _around(sources: Sources, target: ScaleSetId, runs: Sequence[Kept]) -> Document:
-    """Return what else there is of a set: Plans for it, Runs that are not over, drift."""
-    key = target.resource_id.casefold()
-    mine = [one for one in runs if one.record.rollout.target.resource_id.casefold() == key]
-    plans = [one for one in sources.shown.plans if one.plan.target.resource_id.casefold() == key]
-    return {
-        "runs": [one.record.run for one in mine if one.record.is_held or one.state.outcome is None],
-        "plans": [str(one.file) for one in plans],
-        "drift": None,
-    }
+    def _stream(self, parts: list[Told | RunNews]) -> Response:
+        if self._sources.streams.open_ones >= MOST_STREAMS:
+            return refusal(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are open", "close some of them"
+            )
+        return stream(self._sources.streams, parts)
 
 
 def _wanted(request: Request, name: str) -> str:
