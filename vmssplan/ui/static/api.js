@@ -69,6 +69,27 @@ export function listen(path, query, handlers, onConnection = () => {}) {
   return () => source.close();
 }
 
+/** Return what the server says is wrong with something, "" for nothing. */
+export function problemText(problem) {
+  return problem ? [problem.what, problem.next].filter(Boolean).join("; ") : "";
+}
+
+const LOST = "The server does not answer; trying again.";
+
+/**
+ * Follow what the view is about, on the one stream that a page has: browsers open six connections
+ * a server. `trouble` says when it breaks off.
+ */
+export function follow(query, handlers, trouble) {
+  return listen("/api/live", query, {
+    ...handlers,
+    problem: (problem) => { trouble.textContent = problemText(problem); },
+  }, (isOpen) => {
+    if (!isOpen) trouble.textContent = LOST;
+    else if (trouble.textContent === LOST) trouble.textContent = "";
+  });
+}
+
 /** Ask again and again while the page is looked at; returns the function that ends it. */
 export function every(milliseconds, action) {
   let timer = 0;

@@ -13,7 +13,7 @@ export function detailsOf(one) {
   ].filter(Boolean).join(", ");
   const facts = [
     ["State", (one.states || [one.state]).join(", ")],
-    ["Name", one.name], ["Place", placeText(one)], ["Power", one.power], ["Health", one.health],
+    ["Name", one.name], ["Place", placeText(one)], ["In service", one.inService === undefined ? null : one.inService ? "yes" : "no"], ["Power", one.power], ["Health", one.healthText || one.health],
     ["Provisioning", one.provisioning], ["Image", h("span", { class: "mono" }, imageText(one.image))], ["Size", one.size],
     ["Latest model", one.latestModelApplied ? "applied" : "not applied"], ["Protection", protection || "none"],
   ];
@@ -22,7 +22,7 @@ export function detailsOf(one) {
     h("dl", { class: "facts" }, facts.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     listed("Statuses", one.statuses, statusLine),
     listed("Extensions", one.extensions, extensionLine),
-    listed("History", one.history && [...one.history].reverse(), historyLine),
+    listed("History", one.history, historyLine),
   ];
 }
 
@@ -32,15 +32,16 @@ function listed(title, entries, line) {
 }
 
 function statusLine(status) {
-  if (typeof status === "string") return status;
   const isBad = /error/i.test(status.level || "");
-  return [h("span", { class: isBad ? "state-failed" : "mono" }, status.code), status.message && ` ${status.message}`];
+  return [
+    status.about && `${status.about}: `, h("span", { class: isBad ? "mono state-failed" : "mono" }, status.code),
+    status.message && h("span", { class: "under" }, status.message),
+  ];
 }
 
 function extensionLine(extension) {
-  if (typeof extension === "string") return extension;
-  const { name, status, state, message } = extension;
-  return [h("span", { class: "mono" }, name), ` ${[status, state, message].filter(Boolean).join(" ")}`];
+  const statuses = extension.statuses || [];
+  return [h("span", { class: "mono" }, extension.name), h("ul", { class: "lines" }, statuses.map((status) => h("li", {}, statusLine(status))))];
 }
 
 function historyLine(entry) {

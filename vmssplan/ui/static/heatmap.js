@@ -18,7 +18,10 @@ const COLUMN = { key: "faultDomain", long: "fault domain", short: "FD" };
 
 /** Return the rows that this set can be drawn in. */
 export function rowsOf(instances) {
-  return ROWS.filter(({ key }) => instances.some((one) => present(one[key])));
+  return ROWS.filter(({ key }) => {
+    const least = key === "placementGroup" ? 2 : 1;
+    return new Set(instances.map((one) => one[key]).filter(present)).size >= least;
+  });
 }
 
 function present(value) {
@@ -29,8 +32,14 @@ function present(value) {
 export function placeText(one) {
   return [...ROWS, COLUMN]
     .filter(({ key }) => present(one[key]))
-    .map(({ key, short }) => `${short} ${one[key]}`)
+    .map(({ key, short }) => `${short} ${shortName(one[key])}`)
     .join(", ");
+}
+
+/** Return the name of a domain; placement groups have long ones that begin differently. */
+function shortName(name) {
+  const text = String(name);
+  return text.length > 12 ? `${text.slice(0, 8)}…` : text;
 }
 
 /**
@@ -100,7 +109,7 @@ export class HeatMap {
 
   header(dimension, name, scope, ordered) {
     const members = ordered.filter((one) => nameOf(one, dimension) === name).map((one) => one.id);
-    const text = `${dimension.short} ${name}`;
+    const text = `${dimension.short} ${shortName(name)}`;
     const count = h("span", { class: "count" }, String(members.length));
     if (!this.onSelect) return h("th", { scope }, text, count);
     const choose = h("button", {

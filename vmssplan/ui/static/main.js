@@ -54,7 +54,7 @@ function furnishHeader(who) {
     document.getElementById("service"),
     who.readOnly && h("span", { class: "badge" }, "read-only"),
     h("span", { class: `badge ${who.service.kind}` }, who.service.kind),
-    h("span", { class: "service-name" }, who.service.name),
+    h("span", { class: "service-name", title: who.service.name }, who.service.name.split("/").at(-1)),
     isSimulated && clock,
   );
   if (isSimulated) every(1000, () => tick(clock));

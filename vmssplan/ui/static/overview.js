@@ -1,7 +1,7 @@
 // All scale sets at a glance, the Runs, and what was started from here.
 
-import { every, get, why } from "./api.js";
-import { fill, h, s } from "./dom.js";
+import { follow, problemText } from "./api.js";
+import { fill, h, s, say } from "./dom.js";
 import { byName, clockText, counted, imageTail, imageText } from "./words.js";
 
 const SHARES = ["unhealthy", "outdated", "current"];
@@ -26,21 +26,26 @@ export function overview(root) {
     trouble, sets,
     h("h2", {}, "Runs"), runs);
   fill(sets, h("p", { class: "quiet waiting" }, "Looking…"));
-  let last = "";
-  return every(4000, async () => {
-    try {
-      const [found, told] = await Promise.all([get("/api/scale-sets"), get("/api/runs")]);
-      trouble.textContent = "";
-      const text = JSON.stringify([found, told]);
-      if (text === last) return;
-      last = text;
-      summary.textContent = summaryText(found.scaleSets);
-      fill(sets, setsTable(found.scaleSets, told.runs));
-      fill(runs, runsTable(told.runs));
-    } catch (error) {
-      trouble.textContent = why(error);
-    }
-  });
+  let found = null;
+  let told = [];
+  const draw = () => {
+    if (!found) return;
+    say(trouble, problemText(found.problem));
+    if (!found.scaleSets) return;
+    say(summary, summaryText(found.scaleSets));
+    fill(sets, setsTable(found.scaleSets, told));
+    fill(runs, runsTable(told));
+  };
+  return follow({ overview: "1" }, {
+    "scale-sets": (news) => {
+      found = news;
+      draw();
+    },
+    runs: (news) => {
+      told = news.runs || [];
+      draw();
+    },
+  }, trouble);
 }
 
 function summaryText(sets) {
@@ -64,14 +69,13 @@ function setsTable(sets, runs) {
 
 function setRow(one, runs) {
   if (!one.counts) {
-    const told = typeof one.error === "string" ? one.error : one.error && one.error.what;
     return h("tr", {},
       h("th", { scope: "row" }, h("a", { href: setAddress(one.id) }, one.name)),
-      h("td", { colspan: "8" }, told || "not seen yet"));
+      h("td", { colspan: "8" }, problemText(one.problem) || "not seen yet"));
   }
   const { current, outdated, unhealthy, total } = one.counts;
   const number = (value, word) => h("td", { class: `number ${value ? word : "none"}` }, value.toLocaleString("en"));
-  const open = runs.filter((run) => (one.runs || []).includes(run.run) && !run.outcome);
+  const open = runs.filter((run) => (one.runs || []).includes(run.run));
   return h("tr", {},
     h("th", { scope: "row" },
       h("a", { href: setAddress(one.id) }, one.name),
@@ -80,7 +84,7 @@ function setRow(one, runs) {
     number(current, "good"), number(outdated, "state-outdated"), number(unhealthy, "state-unhealthy"),
     h("td", { title: imageText(one.image) }, h("span", { class: "mono" }, imageTail(one.image)), h("span", { class: "under" }, imageStem(one.image))),
     h("td", {}, one.vmSize || ""),
-    h("td", {}, open.length ? open.map((run) => h("div", {}, runLink(run))) : h("span", { class: "quiet" }, (one.runs || []).length ? `${one.runs.length} done` : "none")),
+    h("td", {}, open.length ? open.map((run) => h("div", {}, runLink(run))) : h("span", { class: "quiet" }, "none")),
     h("td", {}, one.drift ? h("span", { class: "state-outdated" }, one.drift) : h("span", { class: "quiet" }, (one.plans || []).length ? "none" : "no Plan")));
 }
 
@@ -103,7 +107,7 @@ function share(counts) {
 }
 
 function runLink(run) {
-  return [h("a", { href: runAddress(run.run) }, run.run), run.waitingFor ? h("span", { class: "under state-awaiting" }, `waiting: ${run.waitingFor}`) : h("span", { class: "under" }, "in progress")];
+  return [h("a", { href: runAddress(run.run) }, run.run), run.waitingFor ? h("span", { class: "under state-awaiting" }, `waiting: ${run.waitingFor}`) : h("span", { class: "under" }, run.word)];
 }
 
 /** Return the table of Runs, the last first. */
@@ -123,6 +127,6 @@ export function runsTable(runs) {
 
 function runState(run) {
   if (run.waitingFor) return h("span", { class: "state-awaiting" }, `waiting: ${run.waitingFor}`);
-  if (!run.outcome) return h("span", { class: "state-operating" }, "in progress");
-  return h("span", { class: run.exitCode ? "state-failed" : "good" }, run.outcome);
+  if (!run.outcome) return h("span", { class: "state-operating" }, run.word);
+  return h("span", { class: run.exitCode ? "state-failed" : "good", title: run.outcome }, run.word);
 }

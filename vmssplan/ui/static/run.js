@@ -1,7 +1,7 @@
 // A Run: live while it goes on, and the same view replayed with a slider once it is over, or
 // anywhere before now. Everything shown is folded from the journal (`replay.js`).
 
-import { get, listen, why } from "./api.js";
+import { follow, get, why } from "./api.js";
 import { Charts } from "./charts.js";
 import { fill, h, onceAFrame, say } from "./dom.js";
 import { HeatMap, rowsOf } from "./heatmap.js";
@@ -59,7 +59,7 @@ class RunView {
 
   async start() {
     try {
-      this.data = await get("/api/run", { name: this.run });
+      this.data = opened(await get("/api/run", { name: this.run }));
     } catch (error) {
       this.trouble.textContent = why(error);
       return;
@@ -67,14 +67,13 @@ class RunView {
     if (this.isGone) return;
     this.resized.observe(this.charts.element);
     this.redraw();
-    const lost = "The stream of the server broke off; trying again.";
-    this.closeStream = listen("/api/live-run", { name: this.run }, {
-      event: (event) => this.took(event),
-      status: (status) => {
+    this.closeStream = follow({ run: this.run, after: String(this.data.events.length - 1) }, {
+      "run-event": (event) => this.took(event),
+      "run-status": (status) => {
         this.data.status = status;
         this.redraw();
       },
-    }, (isOpen) => { say(this.trouble, isOpen ? "" : lost); });
+    }, this.trouble);
   }
 
   stop() {
@@ -86,9 +85,7 @@ class RunView {
 
   took(event) {
     const { events } = this.data;
-    const place = event.seq ?? events.length;
-    if (place < events.length) return;
-    events.push(event);
+    if (event.number === events.length) events.push(flat(event));
     this.redraw();
   }
 
@@ -197,6 +194,15 @@ class RunView {
     fill(this.facts, facts.filter(([, value]) => value !== null).map(([name, value]) => h("div", { class: name === "Failed" ? "state-failed" : null }, h("dt", {}, name), h("dd", {}, String(value)))));
     if (this.cursor === null) say(this.said, `${text}. Step ${course.step} of ${course.steps.length}, ${course.inService} of ${course.total} in service.`);
   }
+}
+
+/** Return the Run with its Rollout and its events as they are in the journal, with their words. */
+function opened(answer) {
+  return { ...answer, rollout: answer.rollout.rollout, events: answer.events.map(flat) };
+}
+
+function flat(line) {
+  return { ...line.event, at: line.at, text: line.text, level: line["@level"] };
 }
 
 function stateText(course, status, isNow) {

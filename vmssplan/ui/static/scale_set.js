@@ -1,7 +1,7 @@
 // One scale set: its heat map, filters, selection, the details of an instance, and what can be
 // done. Nothing is done here: every button opens a preview (`preview.js`).
 
-import { every, get, listen, why } from "./api.js";
+import { follow, get, problemText, why } from "./api.js";
 import { detailsOf } from "./details.js";
 import { fill, h, notice, onceAFrame, say } from "./dom.js";
 import { HeatMap, placeText, rowsOf } from "./heatmap.js";
@@ -9,6 +9,8 @@ import { operations } from "./operations.js";
 import { runAddress } from "./overview.js";
 import { SetFilter } from "./set_filter.js";
 import { clockText, counted, imageText, tally } from "./words.js";
+
+const SETTLE_MILLISECONDS = 250;
 
 export function scaleSetView(root, id, who) {
   const view = new ScaleSetView(root, id, who);
@@ -53,8 +55,8 @@ class ScaleSetView {
       h("section", { class: "map-panel", "aria-label": "Instances" },
         this.filter.element,
         h("div", { class: "split" },
-          h("div", { class: "map-side" }, this.map.element, this.readout), this.details)),
-      this.said, this.bar.element, this.started);
+          h("div", { class: "map-side" }, this.map.element, this.readout, this.bar.element), this.details)),
+      this.said, this.started);
     fill(this.details, h("p", { class: "quiet" }, "Point at an instance, or move to it with the arrow keys, to see more of it. Space selects."));
   }
 
@@ -62,23 +64,22 @@ class ScaleSetView {
     get("/api/scale-set", { id: this.id }).then((data) => this.took(data), (error) => {
       this.trouble.textContent = why(error);
     });
-    const lost = "The stream of the server broke off; trying again.";
-    this.closeStream = listen("/api/live", { id: this.id }, {
+    get("/api/operations").then((work) => this.drawStarted(work.operations), () => {});
+    this.closeStream = follow({ id: this.id }, {
       "scale-set": (data) => this.took(data),
-    }, (isOpen) => {
-      if (isOpen && this.trouble.textContent === lost) this.trouble.textContent = "";
-      if (!isOpen && this.data) this.trouble.textContent = lost;
-    });
-    this.closePolls = every(1500, () => this.lookAtWork());
+      runs: (told) => this.drawBanners(told.runs || []),
+      operations: (work) => this.drawStarted(work.operations || []),
+    }, this.trouble);
   }
 
   stop() {
+    clearTimeout(this.telling);
     this.closeStream();
-    this.closePolls();
   }
 
   took(data) {
-    if (data.id && data.id.toLowerCase() !== this.id.toLowerCase()) return;
+    this.trouble.textContent = problemText(data.problem);
+    if (!data.instances) return;
     this.data = data;
     this.redraw();
   }
@@ -141,7 +142,19 @@ class ScaleSetView {
     const seal = JSON.stringify(one);
     if (seal === this.detailsSeal) return;
     this.detailsSeal = seal;
-    fill(this.details, detailsOf(one));
+    const isSame = this.told && this.told.instanceId === one.instanceId;
+    fill(this.details, detailsOf({ ...one, ...(isSame ? this.told : {}) }));
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => this.tellMore(one), SETTLE_MILLISECONDS);
+  }
+
+  async tellMore(one) {
+    try {
+      this.told = await get("/api/instance", { id: this.id, instance: one.instanceId });
+    } catch {
+      return; // What the set tells of it is shown already.
+    }
+    if (this.pinnedId === one.instanceId) fill(this.details, detailsOf({ ...one, ...this.told }));
   }
 
   chose(ids) {
@@ -152,23 +165,13 @@ class ScaleSetView {
     say(this.said, ids.size ? `${ids.size} selected: ${states.join(", ")}` : "Nothing selected");
   }
 
-  async lookAtWork() {
-    try {
-      const [told, work] = await Promise.all([get("/api/runs"), get("/api/operations")]);
-      this.drawBanners(told.runs);
-      this.drawStarted(work.operations);
-    } catch {
-      // The stream says so already.
-    }
-  }
-
   drawBanners(runs) {
-    const mine = runs.filter((run) => !run.outcome && (run.target || "").toLowerCase() === this.id.toLowerCase());
+    const mine = runs.filter((run) => isOpen(run) && (run.target || "").toLowerCase() === this.id.toLowerCase());
     const seal = JSON.stringify(mine);
     if (seal === this.bannerSeal) return;
     this.bannerSeal = seal;
     fill(this.banner, mine.map((run) => h("p", { class: `banner ${run.waitingFor ? "waits" : ""}` },
-      h("span", { class: "pulse", "aria-hidden": "true" }), `Run ${run.run} is ${run.waitingFor ? `waiting: ${run.waitingFor}` : "in progress"}. `,
+      h("span", { class: "pulse", "aria-hidden": "true" }), `Run ${run.run}: ${run.waitingFor || run.word}. `,
       h("a", { href: runAddress(run.run) }, run.waitingFor ? "Decide" : "Watch"))));
   }
 
@@ -203,8 +206,16 @@ class ScaleSetView {
   }
 }
 
+/** Tell whether a Run may still do something by itself, or waits for people. */
+function isOpen(run) {
+  return !run.outcome || Boolean(run.waitingFor);
+}
+
+/** Uniform instances go by number; Flexible ones by name, of which the end tells most. */
 function label(one) {
-  return one.name && one.name.length <= 12 && !one.name.includes("_") ? one.name : one.instanceId;
+  const { instanceId } = one;
+  if (/^\d+$/.test(instanceId)) return instanceId;
+  return instanceId.length > 12 ? `…${instanceId.slice(-8)}` : instanceId;
 }
 
 function ended(one) {

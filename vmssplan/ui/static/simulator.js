@@ -47,7 +47,7 @@ class SimulatorView {
   clockTools() {
     const speeds = [["Stand still", { mode: "manual" }], ...SPEEDS.map((speed) => [`${speed}×`, { speed }])];
     this.paceButtons = speeds.map(([text, body]) => h("button", { type: "button", "aria-pressed": "false", data: { speed: String(body.speed || 0) }, onclick: () => this.send("clock", body) }, text));
-    this.advanceButtons = ADVANCES.map(([text, seconds]) => h("button", { type: "button", onclick: () => this.send("clock", { advance: seconds }) }, `+ ${text}`));
+    this.advanceButtons = ADVANCES.map(([text, seconds]) => h("button", { type: "button", onclick: () => this.send("clock", { seconds }) }, `+ ${text}`));
     this.advanceButtons.push(h("button", { type: "button", onclick: () => this.send("clock", { next: true }) }, "Next event"));
     return [
       h("div", { class: "tools", role: "group", "aria-label": "Speed" }, this.paceButtons),
@@ -71,7 +71,7 @@ class SimulatorView {
         notice(`The rule is not JSON: ${error.message}`, { kind: "error" });
         return;
       }
-      if (await this.send("faults", { add: document })) notice(`Fault added: ${document.name}.`, { kind: "good" });
+      if (await this.send("faults", document)) notice(`Fault added: ${document.name}.`, { kind: "good" });
     };
     return h("form", { class: "options", onsubmit: (event) => { event.preventDefault(); add(); } },
       h("label", { class: "field" }, h("span", {}, "Kind"), preset),
@@ -127,7 +127,7 @@ class SimulatorView {
         h("th", { scope: "row" }, fault.name),
         h("td", { class: "mono" }, inline(fault.match)), h("td", { class: "mono" }, inline(fault.effect)),
         h("td", {}, `${fault.applied ?? 0} of ${counted(fault.matched ?? 0, "match").replace("matchs", "matches")}`),
-        this.mayChange && h("td", {}, h("button", { type: "button", class: "plain", "aria-label": `Remove the fault ${fault.name}`, onclick: () => this.send("faults", { remove: fault.name }) }, "Remove")))))));
+        this.mayChange && h("td", {}, h("button", { type: "button", class: "plain", "aria-label": `Remove the fault ${fault.name}`, onclick: () => this.send("faults", { delete: fault.name }) }, "Remove")))))));
   }
 
   drawCheckpoints(checkpoints) {
