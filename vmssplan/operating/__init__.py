@@ -10,6 +10,7 @@ from vmssplan.operating.computing import (
     health_source,
     leave_reason,
     touches_availability,
+    whole_protection,
 )
 from vmssplan.operating.deciding import (
     Turn,
@@ -18,6 +19,7 @@ from vmssplan.operating.deciding import (
     next_turn,
     verdict_of,
 )
+from vmssplan.operating.judging import Judging
 from vmssplan.operating.selecting import select
 from vmssplan.operating.upgrading import changed_model, has_change, upgrade_plan
 from vmssplan.operating.values import (
@@ -42,6 +44,7 @@ __all__ = [
     "ROLLING_VERBS",
     "ROLLOUT_VERBS",
     "SWITCHES",
+    "Judging",
     "Left",
     "Member",
     "ModelChange",
@@ -68,4 +71,5 @@ __all__ = [
     "touches_availability",
     "upgrade_plan",
     "verdict_of",
+    "whole_protection",
 ]

@@ -136,6 +136,15 @@ def is_protected(one: Instance, wanted: Protection) -> bool:
     ) and wanted.scale_set_actions in (None, one.protected_from_scale_set_actions)
 
 
+def whole_protection(wanted: Protection, one: Instance) -> Protection:
+    """Return both halves of what is to be written: what is not said stays as it is."""
+    actions = wanted.scale_set_actions
+    if actions is None:
+        actions = one.protected_from_scale_set_actions
+    scale_in = one.protected_from_scale_in if wanted.scale_in is None else wanted.scale_in
+    return Protection(scale_in, actions)
+
+
 def _limit(
     live: ScaleSet, request: Request, plan: Plan | None, source: HealthSource
 ) -> tuple[int, str]:

@@ -32,6 +32,8 @@ ROLLOUT_VERBS = frozenset({Verb.UPGRADE, Verb.SET_MODEL})
 """Carried out by the engine, as Rollouts; all others are Operations."""
 ROLLING_VERBS = frozenset({Verb.REIMAGE, Verb.RESTART})
 """An instance leaves the service, and comes back."""
+COMING_BACK = ROLLING_VERBS | {Verb.START}
+"""An instance has to serve when it is over."""
 ONE_WAY_VERBS = frozenset({Verb.STOP, Verb.DEALLOCATE, Verb.DELETE})
 """An instance leaves the service for good, as far as the Operation goes."""
 
