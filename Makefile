@@ -7,7 +7,7 @@ JOBS ?= 2
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test swarm azurite test-az check lint types layers coverage mutants lint-table bench clean help
+.PHONY: demo test swarm azurite axe test-az check lint types layers coverage mutants lint-table bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,11 +33,14 @@ demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 	$(BIN)/vmssplan apply $(DEMO_STATE)/rollout.json $(DEMO) --auto-approve --speed 240x
 	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --detailed-exitcode
 
-test: .venv/.development azurite ## Run the tests.
+test: .venv/.development azurite axe ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 azurite: .venv/.development ## Install the emulator of blob storage; left out where there is no npm.
 	@$(BIN)/python -m tests.azurite
+
+axe: .venv/.development ## Install what audits the page; says what is missing for tests in the browser.
+	@$(BIN)/python -m tests.browser
 
 swarm: .venv/.development ## Live through SEEDS made-up Runs, in JOBS processes; what goes wrong is kept as a small case.
 	$(BIN)/python -m tests.swarm --seeds $(SEEDS) --first $(FIRST) --jobs $(JOBS)
@@ -71,4 +74,4 @@ bench: .venv/.development ## Speed, as ratios and CPU seconds measured in one ru
 	$(BIN)/python -m benchmarks
 
 clean: ## Forget the virtual environment, caches and local state.
-	rm -rf .venv .venv-az .azurite .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf .venv .venv-az .azurite .axe .vmssplan .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
+from tests.support import npm
+from tests.support.npm import CannotInstallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["Azurite", "CannotInstallError", "install", "serving"]
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parents[1] / ".azurite"
@@ -26,10 +28,6 @@ PROGRAM = FOLDER / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.
 ACCOUNT = "teamstate"
 KEY = base64.b64encode(b"opens nothing but this emulator").decode()
 LISTENS = "successfully listens on "
-
-
-class CannotInstallError(Exception):
-    """Node or npm is missing; says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +48,7 @@ class Azurite:
 
 def install() -> None:
     """Install the version that the lock file names, unless it is there; raises CannotInstall."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        raise CannotInstallError("Azurite needs node and npm, and they are not installed")
-    FOLDER.mkdir(exist_ok=True)
-    wanted = (HERE / "package-lock.json").read_bytes()
-    with FileLock(FOLDER / "installing.lock"):
-        done = FOLDER / "installed.json"
-        if done.exists() and done.read_bytes() == wanted:
-            return
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, FOLDER / name)
-        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-        subprocess.run([npm, "ci", *options], cwd=FOLDER, check=True)
-        done.write_bytes(wanted)
+    npm.install("Azurite", HERE, FOLDER)
 
 
 @contextmanager

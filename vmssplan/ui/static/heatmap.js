@@ -37,7 +37,7 @@ export function placeText(one) {
 }
 
 /** Return the name of a domain; placement groups have long ones that begin differently. */
-function shortName(name) {
+export function shortName(name) {
   const text = String(name);
   return text.length > 12 ? `${text.slice(0, 8)}…` : text;
 }

@@ -21,7 +21,7 @@ export function operations({ selection, scaleSet, who }) {
     const element = h("p", { class: "bar quiet" }, "Read-only: nothing can be changed from this page.");
     return { element, update: () => {} };
   }
-  const about = h("p", { class: "about" });
+  const about = h("p", { class: "about", id: "selected" });
   const ask = (request) => openPreview({ ...request, id: scaleSet().id }, scaleSet());
   const buttons = VERBS.map(({ verb, text, isGrave }) => h("button", {
     type: "button", class: isGrave ? "grave" : null, data: { verb },
@@ -29,11 +29,12 @@ export function operations({ selection, scaleSet, who }) {
   }, `${text}…`));
   const plans = h("span", { class: "group" });
   const whole = h("div", { class: "tools", role: "group", "aria-label": "Operations on the whole set" },
+    h("p", { class: "about" }, "Whole set"),
     h("button", { type: "button", data: { verb: "rolling" }, onclick: () => ask({ verb: "upgrade", selection: { all: true }, batchSize: "20%", pause: "PT1M" }) }, "Rolling upgrade…"),
     h("button", { type: "button", data: { verb: "scale" }, onclick: () => ask({ verb: "scale", capacity: scaleSet().capacity }) }, "Scale…"),
     h("button", { type: "button", data: { verb: "setModel" }, onclick: () => ask({ verb: "setModel", model: {} }) }, "Change model…"),
     plans);
-  const chosen = h("div", { class: "tools", role: "group", "aria-label": "Operations on the selection" }, about, buttons);
+  const chosen = h("div", { class: "tools chosen", role: "group", "aria-label": "Operations on the selection" }, about, buttons);
   const element = h("section", { class: "bar", "aria-label": "Operations" }, chosen, whole);
   let seal = "";
   return {

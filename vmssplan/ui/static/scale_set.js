@@ -32,7 +32,9 @@ class ScaleSetView {
       onSelect: (ids) => this.chose(ids),
       onOpen: () => this.details.focus(),
     });
-    this.filter = new SetFilter(() => this.draw());
+    this.filter = new SetFilter(() => this.draw(), (isMeant) => {
+      this.map.choose(this.data.instances.filter(isMeant).map((one) => one.instanceId));
+    });
     this.bar = operations({ selection: () => this.selected, scaleSet: () => this.data, who });
     this.redraw = onceAFrame(() => this.draw());
     this.furnish(root);

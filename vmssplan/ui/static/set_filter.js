@@ -2,6 +2,7 @@
 // where it is, because places are what people remember.
 
 import { fill, h } from "./dom.js";
+import { shortName } from "./heatmap.js";
 import { STATES, byName, idFilter, tally } from "./words.js";
 
 const DOMAINS = [
@@ -12,7 +13,8 @@ const DOMAINS = [
 ];
 
 export class SetFilter {
-  constructor(onChange) {
+  /** `onSelect` is given the test that instances pass which stand out. */
+  constructor(onChange, onSelect) {
     this.onChange = onChange;
     this.states = new Set();
     this.wanted = new Map();
@@ -27,8 +29,9 @@ export class SetFilter {
         onChange();
       },
     });
+    this.choose = h("button", { type: "button", hidden: true, onclick: () => onSelect((one) => this.matches(one)) }, "Select these");
     const ids = h("label", { class: "field" }, h("span", {}, "Ids"), this.ids);
-    this.element = h("div", { class: "filters", role: "group", "aria-label": "Filter" }, this.legend, h("div", { class: "fields" }, this.domains, ids));
+    this.element = h("div", { class: "filters", role: "group", "aria-label": "Filter" }, this.legend, h("div", { class: "fields" }, this.domains, ids, this.choose));
   }
 
   get rows() {
@@ -39,6 +42,8 @@ export class SetFilter {
     this.choices = rows;
     this.drawLegend(instances);
     this.drawDomains(instances, rows);
+    this.choose.hidden = !this.isOn;
+    this.choose.textContent = `Select these ${instances.filter((one) => this.matches(one)).length.toLocaleString("en")}`;
   }
 
   drawLegend(instances) {
@@ -108,7 +113,7 @@ function namesOf(instances, key) {
 }
 
 function choice(text, values, chosen, onChoice) {
-  const select = h("select", { onchange: () => onChoice(select.value) }, values.map((value) => h("option", { value, selected: value === chosen }, value)));
+  const select = h("select", { onchange: () => onChoice(select.value) }, values.map((value) => h("option", { value, selected: value === chosen }, shortName(value))));
   return h("label", { class: "field" }, h("span", {}, text), select);
 }
 
