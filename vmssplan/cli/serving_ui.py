@@ -34,13 +34,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from socket import socket
 
-    from vmssplan.model import ScaleSetId
+    from vmssplan.cli.connection import Session
+    from vmssplan.model import Plan, ScaleSetId
     from vmssplan.planfile import LoadedPlan
+    from vmssplan.ports import Backend
     from vmssplan.ui.access import Access
+    from vmssplan.ui.acting import Hands
     from vmssplan.ui.reading import Sources
     from vmssplan.ui.simulator import Simulator
 
 SUBSCRIPTION = "AZURE_SUBSCRIPTION_ID"
+ONLY_STATE = frozenset({"approve", "reject", "pause", "abort"})
 SERVED_SPEED = "60x"
 PANEL = "Page"
 
@@ -284,7 +288,51 @@ async def _serve(
         sources = Sources(
             Shown(kind, name, tuple(loaded)), Runs(open_state(connection)), session.backend, watch
         )
-        await _answer(place, sources, console)
+        hands = _hands(connection, session, loaded, simulator, console)
+        await _answer(place, sources, console, hands)
+
+
+def _hands(
+    connection: Connection,
+    session: Session,
+    loaded: Sequence[LoadedPlan],
+    simulator: Simulator | None,
+    console: Console,
+) -> Hands:
+    """Return what carries out: previews here, everything else by the command line."""
+    from vmssplan.model import Health
+    from vmssplan.probes import RealProbes
+    from vmssplan.ui.acting import Hands
+    from vmssplan.ui.children import Children
+    from vmssplan.ui.previews import Previews
+
+    def backend_for(plan: Plan | None) -> Backend:
+        health = Health() if plan is None else plan.health
+        return session.probing(RealProbes(os.environ, console.say), health)
+
+    folder = connection.state_dir / "ui"
+    children = Children(folder, lambda verb: options_of(verb, connection), os.environ)
+    return Hands(Previews(loaded, backend_for), children, simulator)
+
+
+def options_of(verb: str, connection: Connection) -> tuple[str, ...]:
+    """Return the options that send a command to the same service and state as this one.
+
+    Those who only tell a Run something ask no service.
+    """
+    words: list[str] = []
+    if verb not in ONLY_STATE:
+        if connection.endpoint is not None:
+            words += ["--endpoint", connection.endpoint]
+        if connection.ca_file is not None:
+            words += ["--ca-file", str(connection.ca_file)]
+    if connection.cloud != "AzureCloud":
+        words += ["--cloud", connection.cloud]
+    if connection.state_dir != DEFAULT_STATE:
+        words += ["--state-dir", str(connection.state_dir)]
+    if connection.state is not None:
+        words += ["--state", connection.state]
+    return tuple(words)
 
 
 async def _simulator(connection: Connection, stack: AsyncExitStack) -> Simulator | None:
@@ -306,7 +354,9 @@ async def _simulator(connection: Connection, stack: AsyncExitStack) -> Simulator
     return simulator
 
 
-async def _answer(place: Place, sources: Sources, console: Console) -> None:
+async def _answer(
+    place: Place, sources: Sources, console: Console, hands: Hands | None = None
+) -> None:
     """Serve until somebody stops it."""
     from vmssplan.ui.access import Access, Keys
     from vmssplan.ui.application import create_app
@@ -317,7 +367,7 @@ async def _answer(place: Place, sources: Sources, console: Console) -> None:
     scheme = "http" if place.certificate is None else "https"
     access = Access(Keys(), names_of(place.host, port), port, scheme, place.is_read_only)
     server = PageServer(
-        create_app(access, sources),
+        create_app(access, sources, hands),
         on_started=lambda: _announce(place, access, bound, console),
         on_closing=sources.streams.close,
         certificate=place.certificate,

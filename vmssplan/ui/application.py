@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from vmssplan import __version__
 from vmssplan.errors import UsageInvalid
 from vmssplan.ui.access import Access, Guard
+from vmssplan.ui.acting import Acting
 from vmssplan.ui.answers import answer, guarded, refusal
 from vmssplan.ui.live import MOST_STREAMS, RunNews, Told, Topic, first_event, runs_topic, stream
 from vmssplan.ui.picture import told_document
@@ -34,15 +35,18 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp
 
+    from vmssplan.ui.acting import Hands
+
 STATIC = Path(__file__).parent / "static"
 
 
 class Page:
     """The endpoints that read."""
 
-    def __init__(self, access: Access, sources: Sources) -> None:
+    def __init__(self, access: Access, sources: Sources, acting: Acting | None) -> None:
         self._access = access
         self._sources = sources
+        self._acting = acting
 
     def routes(self) -> list[Route | Mount]:
         """Return them with their addresses."""
@@ -123,6 +127,8 @@ class Page:
     def _told(self, resource_id: str | None, *, is_overview: bool) -> list[Told]:
         sources = self._sources
         topics = [runs_topic(sources.runs)]
+        if self._acting is not None:
+            topics.append(self._acting.operations_topic())
         if is_overview:
             topics.append(Topic("scale-sets", "", partial(overview_version, sources)))
         if resource_id:
@@ -154,11 +160,13 @@ async def _wrong_method(_request: Request, _error: Exception) -> Response:
     return refusal(HTTPStatus.METHOD_NOT_ALLOWED, "this address takes the other of GET and POST")
 
 
-def create_app(access: Access, sources: Sources) -> ASGIApp:
-    """Return the ASGI application, guarded."""
-    page = Page(access, sources)
+def create_app(access: Access, sources: Sources, hands: Hands | None = None) -> ASGIApp:
+    """Return the ASGI application, guarded; `hands` None means that it can only show."""
+    acting = None if hands is None else Acting(sources, hands)
+    page = Page(access, sources, acting)
+    deeds = [] if acting is None else acting.routes()
     app = Starlette(
-        routes=[*page.routes(), Mount("/static", StaticFiles(directory=STATIC))],
+        routes=[*page.routes(), *deeds, Mount("/static", StaticFiles(directory=STATIC))],
         exception_handlers={404: _nothing_here, 405: _wrong_method},
     )
     return Guard(app, access)

@@ -1,0 +1,42 @@
+"""Request x service -> what it comes to, for whoever asks: the command line, or a page.
+
+One road, so that a preview in the one place and the command in the other have the same digest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmssplan.operating import ROLLOUT_VERBS, compute_operation, upgrade_plan
+from vmssplan.resolution import compute, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import timedelta
+
+    from vmssplan.lint import Finding
+    from vmssplan.model import Plan, ScaleSet, ScaleSetId
+    from vmssplan.operating import Operation, Request
+    from vmssplan.ports import Backend
+    from vmssplan.rollout import Rollout
+
+
+async def prepare(
+    request: Request,
+    target: ScaleSetId,
+    plan: Plan | None,
+    backend: Backend,
+    report: Callable[[Sequence[Finding]], None],
+    boot: timedelta | None = None,
+) -> tuple[Operation | Rollout, ScaleSet]:
+    """Look at the set, and return what the request means for it as it is, and the look.
+
+    `plan` gives floor, health, and what current instances run; None where there is none for the
+    set. `report` and `boot` are as in `resolution.compute`. Raises what that, `compute_operation`
+    and the backend raise.
+    """
+    live, _ = await backend.observe(target)
+    if request.verb in ROLLOUT_VERBS:
+        return await compute(upgrade_plan(live, request, plan), backend, report, boot)
+    wanted = None if plan is None else await resolve(plan.model, live, backend)
+    return compute_operation(live, request, plan, wanted), live
