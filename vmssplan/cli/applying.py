@@ -41,6 +41,7 @@ from vmssplan.cli.executing import (
     restore_left_pins,
     say_nothing_to_do,
 )
+from vmssplan.cli.notifying import NotifyOption
 from vmssplan.cli.policing import PolicyOption, policed, policy_of, say_unanswered
 from vmssplan.errors import ExitCode, Refused, RolloutStale, UsageInvalid
 
@@ -77,6 +78,7 @@ def apply(
     lock_timeout: LockTimeoutOption = None,
     as_json: JsonOption = False,
     otel: OtelOption = None,
+    notify: NotifyOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -102,6 +104,7 @@ def apply(
         wait=wait,
         as_json=as_json,
         otel=otel,
+        notify=notify,
         patience=lock_patience(lock_timeout),
         digest=require_digest,
         policy=policy_of(policy),
@@ -119,6 +122,7 @@ def resume(
     lock_timeout: LockTimeoutOption = None,
     as_json: JsonOption = False,
     otel: OtelOption = None,
+    notify: NotifyOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -137,7 +141,7 @@ def resume(
     console = Console(no_color=no_color)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
     patience = lock_patience(lock_timeout)
-    manner = Manner(wait=wait, as_json=as_json, otel=otel, patience=patience)
+    manner = Manner(wait=wait, as_json=as_json, otel=otel, notify=notify, patience=patience)
     return asyncio.run(_resume(run, connection, console, manner))
 
 
@@ -149,6 +153,7 @@ class Manner:
     wait: bool = False
     as_json: bool = False
     otel: bool | None = None
+    notify: Path | None = None
     patience: timedelta = timedelta(0)
     digest: str | None = None
     policy: Policy | None = None
@@ -161,7 +166,9 @@ async def _apply(path: Path, connection: Connection, console: Console, manner: M
 
     store = open_state(connection)
     async with open_session(connection, console) as session:
-        stage = Stage(session, store, connection, console, manner.as_json, manner.otel)
+        stage = Stage(
+            session, store, connection, console, manner.as_json, manner.otel, manner.notify
+        )
         rollout = await _rollout(path, session, connection, console, manner)
         _check_digest(rollout, manner.digest)
         if not rollout.has_changes:
@@ -204,7 +211,9 @@ async def _resume(run: str | None, connection: Connection, console: Console, man
             if not is_open(so_far):
                 return _say_ended(run, so_far, console)
             await _check_live(so_far.rollout, session, is_resuming=True)
-            stage = Stage(session, store, connection, console, manner.as_json, manner.otel)
+            stage = Stage(
+                session, store, connection, console, manner.as_json, manner.otel, manner.notify
+            )
             return await execute(run, so_far, stage, RunResumed(session.clock.now(), manner.wait))
 
 

@@ -21,6 +21,7 @@ from vmssplan.errors import ExitCode, LockHeld, UsageInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from vmssplan.cli.connection import Connection, Session
     from vmssplan.cli.console import Console
@@ -92,10 +93,12 @@ class Stage:
     console: Console
     as_json: bool = False
     otel: bool | None = None
+    notify: Path | None = None
 
 
 async def execute(run: str, begun: RunState, stage: Stage, *opening: Event) -> int:
     """Carry the Run on from that state, print how it ended, and return its exit code."""
+    from vmssplan.cli.notifying import with_notifications
     from vmssplan.cli.watching import watching
     from vmssplan.executor import Executor
     from vmssplan.inbox import StoredInbox
@@ -106,9 +109,12 @@ async def execute(run: str, begun: RunState, stage: Stage, *opening: Event) -> i
     probes = RealProbes(os.environ, console.say)
     backend = session.probing(probes, begun.rollout.health, probes_of(begun.rollout), run)
     try:
-        with watching(
-            run, begun.rollout, console, as_json=stage.as_json, otel=stage.otel
-        ) as watcher:
+        with (
+            watching(
+                run, begun.rollout, console, as_json=stage.as_json, otel=stage.otel
+            ) as shown,
+            with_notifications(run, shown, stage.notify, console) as watcher,
+        ):
             inbox = StoredInbox(stage.store, run)
             executor = Executor(backend, session.clock, journal, inbox, probes, watcher, begun)
             with _interruptible(executor, console):

@@ -36,9 +36,12 @@ from vmssplan.cli.executing import (
     restore_pins,
     whoami,
 )
+from vmssplan.cli.notifying import NotifyOption
 from vmssplan.errors import ExitCode, Refused, UsageInvalid
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vmssplan.engine import RunState
     from vmssplan.ports import StateStore
 
@@ -145,6 +148,7 @@ def rollback(
     ] = False,
     as_json: JsonOption = False,
     otel: OtelOption = None,
+    notify: NotifyOption = None,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
     ca_file: CaFileOption = None,
@@ -166,7 +170,15 @@ def rollback(
     if not auto_approve and (as_json or not console.is_terminal):
         raise UsageInvalid("there is nobody to ask here", hint="add --auto-approve")
     return asyncio.run(
-        _rollback(run, connection, console, ask=not auto_approve, as_json=as_json, otel=otel)
+        _rollback(
+            run,
+            connection,
+            console,
+            ask=not auto_approve,
+            as_json=as_json,
+            otel=otel,
+            notify=notify,
+        )
     )
 
 
@@ -200,6 +212,7 @@ async def _rollback(
     ask: bool,
     as_json: bool,
     otel: bool | None,
+    notify: Path | None,
 ) -> int:
     from vmssplan.cli.instructing import is_running, key, run_state, wall_time
     from vmssplan.engine.events import RollbackRequested, RunResumed
@@ -227,7 +240,7 @@ async def _rollback(
         with store.hold(state.rollout.target, holder(session, run)):
             state = run_state(run, store)
             now = session.clock.now()
-            stage = Stage(session, store, connection, console, as_json, otel)
+            stage = Stage(session, store, connection, console, as_json, otel, notify)
             request = RollbackRequested(now, key(), whoami())
             return await execute(run, state, stage, RunResumed(now), request)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1024 * 1024
 PLAN_KIND = "Plan"
-OTHER_KINDS = frozenset({"Policy", "RolloutTest", "Scenario"})
+OTHER_KINDS = frozenset({"Notifications", "Policy", "RolloutTest", "Scenario"})
 """Kinds that are ours and lie beside Plans, but hold no Plan."""
 
 
