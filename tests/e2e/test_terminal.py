@@ -1,4 +1,4 @@
-"""apply on a real terminal: the question, the live picture, Ctrl-C."""
+"""apply on a real terminal: the question, the live picture, its keys, Ctrl-C, Ctrl-Z."""
 
 from __future__ import annotations
 
@@ -7,40 +7,56 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.door import RUN, asking
 from tests.e2e.program import PATIENCE_SECONDS, PLANS, PROGRAM, SCENARIOS, environment
+
+if sys.platform == "win32":
+    pytest.skip("needs a pseudo-terminal, which Windows does not have", allow_module_level=True)
+
+import signal
+
+import pexpect
+
+from tests.support.terminal import Spawned
 
 if TYPE_CHECKING:
     from pexpect import spawn
 
     from tests.e2e.program import Program
-
-pytestmark = pytest.mark.skipif(
-    sys.platform == "win32", reason="needs a pseudo-terminal, which Windows does not have"
-)
+    from tests.support.golden import Golden
 
 APPLY = ("apply", str(PLANS / "web-jammy.yaml"), "--simulator", str(SCENARIOS / "web-12.yaml"))
+KEYS = "a approve   x reject   p pause   s abort   ? help"
 
 
 def on_terminal(program: Program, *arguments: str, **extra: str) -> spawn[str]:
     """Start the program on a terminal of 100 by 40."""
-    import pexpect  # noqa: PLC0415 - not on Windows
-
     command, *rest = (*PROGRAM, *arguments)
     return pexpect.spawn(
         command,
         rest,
         cwd=str(program.folder),
-        env=environment(TERM="xterm-256color", **extra),
+        env=environment(**{"TERM": "xterm-256color", **extra}),
         dimensions=(40, 100),
         encoding="utf-8",
         timeout=PATIENCE_SECONDS,
     )
 
 
+def waiting(program: Program, width: int, height: int, *before: str) -> Spawned:
+    """Start an apply that waits for its approval, perhaps from a shell."""
+    how = ("--simulator", str(SCENARIOS / "web-12.yaml"), "--auto-approve", "--wait")
+    return Spawned(
+        [*before, *PROGRAM, "apply", str(asking(program)), *how],
+        width,
+        height,
+        program.folder,
+        environment(TERM="xterm-256color"),
+    )
+
+
 def ended(terminal: spawn[str]) -> int | None:
     """Read to the end and return the exit code."""
-    import pexpect  # noqa: PLC0415 - not on Windows
-
     terminal.expect(pexpect.EOF)
     terminal.close()
     return terminal.exitstatus
@@ -81,12 +97,70 @@ def test_the_live_picture_shows_the_heat_map_and_ctrl_c_stops_the_run(program: P
     assert ended(terminal) == 8
 
 
-def test_without_colour_there_is_no_animation(program: Program) -> None:
-    """NO_COLOR on a terminal means plain lines without escape codes."""
-    terminal = on_terminal(program, *APPLY, "--auto-approve", NO_COLOR="1")
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}], ids=str)
+def test_without_colour_there_is_no_animation(program: Program, variables: dict[str, str]) -> None:
+    """NO_COLOR, or a dumb terminal, means plain lines without escape codes."""
+    terminal = on_terminal(program, *APPLY, "--auto-approve", **variables)
     code = ended(terminal)
     text = terminal.before or ""
 
     assert code == 0
     assert "\x1b[" not in text
     assert "step 18/18" in text
+
+
+def test_a_key_approves_and_the_terminal_is_given_back(program: Program, golden: Golden) -> None:
+    """The picture fits 80 by 24; the key asks, yes lets the Run go on; then all is as before."""
+    with waiting(program, 80, 24) as terminal:
+        before = terminal.modes
+        terminal.wait_for(KEYS, "waiting for an approval")
+        picture, modes = terminal.masked, terminal.modes
+        terminal.type("q")
+        terminal.wait_for("This process carries the Run out")
+        terminal.type("a")
+        terminal.wait_for("Approve step 4 of web-jammy-1?", "y yes")
+        terminal.type("y")
+        code = terminal.ended()
+
+    assert code == 0
+    assert terminal.written.rstrip().endswith(b"failed=0 pending=0")
+    assert (terminal.model.cursor.hidden, terminal.model.is_other) == (False, False)
+    assert modes != before
+    assert terminal.modes == before
+    [given] = [one for one in program.journal(RUN) if one["type"] == "ApprovalGiven"]
+    assert given["step"] == 4
+    golden.check("apply-80x24", picture)
+
+
+def test_a_terminated_apply_gives_the_terminal_back(program: Program) -> None:
+    """SIGTERM ends the process as it would any other, but not before the screen is put back."""
+    with waiting(program, 200, 60) as terminal:
+        before = terminal.modes
+        terminal.wait_for(KEYS, "Steps")
+        terminal.signal(signal.SIGTERM)
+        code = terminal.ended()
+
+    assert code == -signal.SIGTERM
+    assert terminal.modes == before
+    assert (terminal.model.cursor.hidden, terminal.model.is_other) == (False, False)
+
+
+def test_suspended_it_leaves_the_terminal_to_the_shell(program: Program) -> None:
+    """Ctrl-Z puts the picture away and gives the shell its modes; `fg` shows it again."""
+    with waiting(
+        program, 80, 24, "/bin/sh", "-c", 'set -m; "$@"; echo stopped; read a; fg', "sh"
+    ) as terminal:
+        terminal.wait_for(KEYS)
+        terminal.type("\x1a")
+        terminal.wait_for("stopped")
+        away, was_other = terminal.echoes, terminal.model.is_other
+        terminal.type("\n")
+        terminal.wait_for(KEYS)
+        again = terminal.echoes
+        terminal.type("\x03")
+        code = terminal.ended()
+
+    assert (away, was_other, again) == (True, False, False)
+    assert code == 8
+    assert terminal.echoes
+    assert b"Apply halted at step 4/14" in terminal.written

@@ -32,17 +32,18 @@ from tests.support.values import (
     seconds,
     strategy,
 )
-from vmssplan.engine import Outcome, Phase, RunState, evolve, replay
+from vmssplan.engine import Outcome, Phase, Progress, RunState, evolve, replay
 from vmssplan.engine import events as ev
 from vmssplan.engine.state import People
 from vmssplan.errors import ExitCode
 from vmssplan.model import HealthState, ModelFields
 from vmssplan.report.grid import grid_lines, legend_lines
 from vmssplan.report.heatmap import CellState, Symbols, heat_map
-from vmssplan.report.live import live_lines, live_view
+from vmssplan.report.live import known_in_service, live_lines
 from vmssplan.report.pace import remaining
 from vmssplan.report.paint import PLAIN, Tone
-from vmssplan.report.segments import Segment, cropped, length, line, painted, rich_text
+from vmssplan.report.segments import Segment, cropped, length, line, painted
+from vmssplan.report.step_list import step_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,16 +215,30 @@ def test_frames_fit(size: tuple[int, int], count: int) -> None:
     assert_fits(frame(batches(flexible(count)), *size, ()), *size)
 
 
-def test_frame_for_rich() -> None:
-    """What rich is given is the same text, with styles."""
+def test_what_only_the_journal_tells_of_those_in_service() -> None:
+    """Without a look at the set, an instance is out from its operation until it is well again."""
     made = twelve()
-    state, now = spread(made), START + minutes(7)
-    text = live_view(state, regional(12), now, START, 80, 24, RECENT)
-    lines = live_lines(state, regional(12), now, START, 80, 24, RECENT)
+    awaiting = Progress(Phase.AWAITING, 2, START)
+    state = with_phases(made, {"0": Phase.OPERATING, "5": Phase.FAILED, "10": Phase.READY})
+    unwell = replace(state, progress={**state.progress, "1": awaiting})
+    well = {**state.progress, "1": replace(awaiting, healthy_since=START)}
 
-    assert text.no_wrap
-    assert text.plain == "\n".join("".join(one.text for one in pieces) for pieces in lines)
-    assert {"bold", "green", "cyan"} <= {str(span.style) for span in text.spans}
+    assert known_in_service(RunState.begin(made)) == made.bounds.in_service
+    assert known_in_service(state) == made.bounds.in_service - 2
+    assert known_in_service(unwell) == made.bounds.in_service - 3
+    assert known_in_service(replace(state, progress=well)) == made.bounds.in_service - 2
+
+
+def test_the_steps_around_the_open_one() -> None:
+    """What is done, open and to come is told by a sign; what does not fit is far from it."""
+    state = replace(with_phases(twelve(), {}, step=5), step_started_at=START)
+
+    whole = painted(step_lines(state, 80, 30), PLAIN).splitlines()
+    some = painted(step_lines(state, 80, 6), PLAIN).splitlines()
+
+    assert [one[0] for one in whole] == ["S", *"====>", *"    "]
+    assert [one.split()[1] for one in some[1:4]] == ["3", "4", "5"]
+    assert (len(some), step_lines(state, 80, 3)) == (6, [])
 
 
 def activity(state: RunState) -> str:
@@ -367,11 +382,6 @@ def test_cropping(width: int) -> None:
     assert kept == (
         "abcdefghi" if width >= 9 else ("abcdefghi"[: max(0, width - 3)] + "...")[:width]
     )
-
-
-def test_rich_lines() -> None:
-    """Lines stay lines."""
-    assert rich_text([line("a"), (), line("b")]).plain == "a\n\nb"
 
 
 def assert_fits(lines: Sequence[Line], width: int, height: int) -> None:

@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -111,13 +111,13 @@ async def execute(run: str, begun: RunState, stage: Stage, *opening: Event) -> i
     try:
         with (
             watching(
-                run, begun.rollout, console, as_json=stage.as_json, otel=stage.otel
+                run, begun.rollout, stage.store, console, as_json=stage.as_json, otel=stage.otel
             ) as shown,
             with_notifications(run, shown, stage.notify, console) as watcher,
         ):
             inbox = StoredInbox(stage.store, run)
             executor = Executor(backend, session.clock, journal, inbox, probes, watcher, begun)
-            with _interruptible(executor, console):
+            with interruptible(executor, console):
                 ended = await executor.run(*opening)
     except asyncio.CancelledError:
         again = f"vmssplan resume {run}{stage.connection.arguments()}"
@@ -162,9 +162,17 @@ def _say_outcome(run: str, ended: RunState, stage: Stage) -> None:
     console.out(f"\n{text}")
 
 
+class Stoppable(Protocol):
+    """Work that can be asked to stop."""
+
+    def request_cancel(self) -> None:
+        """Stop after what is in flight."""
+        ...
+
+
 @contextmanager
-def _interruptible(executor: Executor, console: Console) -> Iterator[None]:
-    """Let the first interrupt ask the Run to stop, and the second stop it at once."""
+def interruptible(work: Stoppable, console: Console) -> Iterator[None]:
+    """Let the first interrupt ask the work to stop, and the second stop it at once."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     seen = 0
 
@@ -173,7 +181,7 @@ def _interruptible(executor: Executor, console: Console) -> Iterator[None]:
         seen += 1
         if seen == 1:
             console.say("Stopping after what is in flight. Once more to stop at once.")
-            executor.request_cancel()
+            work.request_cancel()
         elif task is not None:
             task.cancel()
 

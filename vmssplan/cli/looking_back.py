@@ -206,9 +206,11 @@ def _show_outcome(
 
 
 def _frame(state: RunState, now: datetime, started_at: datetime, console: Console) -> str:
-    from vmssplan.report.live import live_view
+    from vmssplan.report.live import live_lines
+    from vmssplan.report.segments import painted
 
-    return live_view(state, None, now, started_at, console.width, 24).plain.rstrip() + "\n"
+    lines = live_lines(state, None, now, started_at, console.width, 24)
+    return painted(lines, console.paint()).rstrip() + "\n"
 
 
 def _ask_what_if(

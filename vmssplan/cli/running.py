@@ -28,7 +28,17 @@ def status(
         str | None, typer.Argument(metavar="[RUN]", help="Which Run; left out: all of them.")
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Stay, and show it as it goes: with RUN to its end, whose exit code this is then;"
+            " on a terminal with keys for pause, approve and more.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON; with --watch one line an event.")
+    ] = False,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
     state_place: SharedStateOption = None,
@@ -36,7 +46,7 @@ def status(
 ) -> int:
     """Say how Runs stand. Reads the journals only; asks no service.
 
-    Example: vmssplan status web-jammy-1
+    Example: vmssplan status web-jammy-1 --watch
     """
     from vmssplan.documents import readable_json
     from vmssplan.report.as_json import status_json
@@ -44,6 +54,13 @@ def status(
 
     console = Console(no_color=no_color)
     state = open_state(Connection(None, None, None, cloud, state_dir, state=state_place))
+    if watch:
+        from vmssplan.cli.following import watch_run, watch_runs
+
+        is_shared = "://" in (state_place or "")
+        if run is None:
+            return watch_runs(state, console, is_shared=is_shared, as_json=as_json)
+        return watch_run(run, state, console, is_shared=is_shared, as_json=as_json)
     wanted = state.runs() if run is None else (run,)
     records = [_record(state, name) for name in wanted]
     if as_json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from vmssplan.cli import logs
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from rich.text import Text
-
     from vmssplan.cli.console import Console
+    from vmssplan.cli.view.picture import RunView
     from vmssplan.engine import Event, RunState
     from vmssplan.executor import Watcher
     from vmssplan.model import ScaleSet
+    from vmssplan.ports import StateStore
     from vmssplan.rollout import Rollout
 
 RECENT_EVENTS = 200
@@ -37,7 +37,13 @@ COLLECTORS = (
 
 @contextmanager
 def watching(
-    run: str, rollout: Rollout, console: Console, *, as_json: bool, otel: bool | None = None
+    run: str,
+    rollout: Rollout,
+    store: StateStore,
+    console: Console,
+    *,
+    as_json: bool,
+    otel: bool | None = None,
 ) -> Iterator[Watcher]:
     """Return the watcher that fits where the output goes, with those who look on beside it.
 
@@ -52,18 +58,21 @@ def watching(
             beside.append(RunLog(run, rollout))
         if otel or (otel is None and _has_collector()):
             beside += _telemetry(run, rollout, console, open_ones, is_asked=bool(otel))
-        shown = open_ones.enter_context(_shown(run, rollout, console, as_json=as_json))
+        shown = open_ones.enter_context(_shown(run, rollout, store, console, as_json=as_json))
         yield Several(shown, beside, console) if beside else shown
 
 
 @contextmanager
-def _shown(run: str, rollout: Rollout, console: Console, *, as_json: bool) -> Iterator[Watcher]:
+def _shown(
+    run: str, rollout: Rollout, store: StateStore, console: Console, *, as_json: bool
+) -> Iterator[Watcher]:
     """Return the watcher for standard output."""
+    from vmssplan.cli.view.screen import can_draw
+
     if as_json:
         yield JsonLines(run, console)
-    elif sys.stdout.isatty() and console.wants_color(sys.stdout):
-        picture = Picture(rollout)
-        with _drawing(picture):
+    elif console.wants_color(sys.stdout) and can_draw(sys.stdout):
+        with _picture(run, rollout, store, console) as picture:
             yield picture
     else:
         yield PlainLines(rollout, console)
@@ -188,60 +197,55 @@ class JsonLines:
 class Picture:
     """The heat map, redrawn in place as often as the eye can follow, whatever happens between."""
 
-    def __init__(self, rollout: Rollout) -> None:
+    def __init__(self, rollout: Rollout, view: RunView) -> None:
         self._rollout = rollout
+        self._view = view
         self._seen: ScaleSet | None = None
-        self._state: RunState | None = None
-        self._now: datetime | None = None
         self._started_at: datetime | None = None
         self._recent: deque[Event] = deque(maxlen=RECENT_EVENTS)
 
     def happened(self, event: Event, state: RunState) -> None:
         """Remember the Event for the next frame."""
-        self._started_at = self._started_at or event.at
         self._recent.append(event)
-        self._state, self._now = state, event.at
+        self._show(state, event.at)
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Remember what was seen for the next frame."""
-        self._seen, self._state, self._now = scale_set, state, now
+        self._seen = scale_set
+        self._show(state, now)
 
-    def frame(self, width: int, height: int) -> Text:
-        """Return the picture as it is now."""
-        from rich.text import Text
+    def _show(self, state: RunState, now: datetime) -> None:
+        from vmssplan.cli.view.picture import Sight
 
-        from vmssplan.engine.events import RollbackStarted
-        from vmssplan.report.heatmap import Symbols
-        from vmssplan.report.live import live_view
-        from vmssplan.report.run import event_lines
-
-        if self._state is None or self._now is None or self._started_at is None:
-            return Text("")
-        has_turned = any(isinstance(event, RollbackStarted) for event in self._recent)
-        told_from = self._rollout if has_turned else self._state.rollout
-        is_utf8 = (sys.stdout.encoding or "").casefold().replace("-", "") == "utf8"
-        return live_view(
-            self._state,
-            self._seen,
-            self._now,
-            self._started_at,
-            width,
-            height,
-            recent=event_lines(tuple(self._recent), told_from),
-            symbols=Symbols.unicode() if is_utf8 else Symbols.ascii(),
-        )
+        self._started_at = self._started_at or now
+        recent = tuple(self._recent)
+        self._view.sight = Sight(state, self._seen, now, self._started_at, recent, self._rollout)
 
 
 @contextmanager
-def _drawing(picture: Picture) -> Iterator[None]:
-    from rich.console import Console as RichConsole
-    from rich.live import Live
+def _picture(run: str, rollout: Rollout, store: StateStore, console: Console) -> Iterator[Picture]:
+    """Draw while the context lasts, and leave the last picture among the output."""
+    from vmssplan.cli.view.picture import RunView
+    from vmssplan.cli.view.screen import Screen, can_read_keys, size_of
 
-    screen = RichConsole()
+    view = RunView(run, store, is_ours=True, why_no_keys=why_no_keys(run))
+    screen = Screen(view, console.paint(), reads_keys=can_read_keys())
+    try:
+        with screen:
+            yield Picture(rollout, view)
+    finally:
+        with suppress(OSError):
+            console.out(view.last_picture(*size_of(sys.stdout), console.paint()))
+        if screen.failure is not None:
+            what = f"{type(screen.failure).__name__}: {screen.failure}"
+            console.warning(f"the picture was lost on the way, not the Run: {what}")
 
-    def frame() -> Text:
-        # A frame of the full height would scroll when the cursor goes below it at the end.
-        return picture.frame(screen.size.width, screen.size.height - 1)
 
-    with Live(get_renderable=frame, console=screen, refresh_per_second=8, vertical_overflow="crop"):
-        yield
+def why_no_keys(run: str) -> str:
+    """Say why no keys are read here, and what does the same; nothing where they are."""
+    from vmssplan.cli.view.screen import can_read_keys
+
+    if can_read_keys():
+        return ""
+    what = "Windows has no keys here" if os.name == "nt" else "no keys: the input is no terminal"
+    return f"{what}; elsewhere: vmssplan pause {run}" if run else what

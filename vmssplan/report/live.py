@@ -6,7 +6,7 @@ width and height it is given, from 80 by 24 upwards, and neither wraps nor scrol
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from vmssplan.engine import Phase
 from vmssplan.report.grid import grid_lines, legend_lines
@@ -14,7 +14,7 @@ from vmssplan.report.heatmap import Symbols, heat_map
 from vmssplan.report.pace import remaining
 from vmssplan.report.paint import Tone
 from vmssplan.report.run import headline, held_up_by
-from vmssplan.report.segments import Line, Segment, cropped, length, line, rich_text
+from vmssplan.report.segments import Line, Segment, cropped, length, line
 from vmssplan.report.steps import batch_of_step, step_title
 from vmssplan.report.wording import counted, one_line, roughly, span_text
 from vmssplan.rollout import UpgradeWindow
@@ -23,28 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from rich.text import Text
-
-    from vmssplan.engine import RunState
+    from vmssplan.engine import Progress, RunState
     from vmssplan.model import ScaleSet
 
 LEAST_EVENTS, MOST_EVENTS = 3, 12
 _LEAST_BAR, _MOST_BAR, _BESIDE_BAR = 10, 60, 46
 UNICODE = Symbols.unicode()
-
-
-def live_view(
-    state: RunState,
-    scale_set: ScaleSet | None,
-    now: datetime,
-    started_at: datetime,
-    width: int,
-    height: int,
-    recent: Sequence[str] = (),
-    symbols: Symbols = UNICODE,
-) -> Text:
-    """Return the frame for rich. `recent` are event lines, oldest first."""
-    return rich_text(live_lines(state, scale_set, now, started_at, width, height, recent, symbols))
 
 
 def live_lines(
@@ -157,10 +141,33 @@ def _in_service(state: RunState, scale_set: ScaleSet | None) -> int:
     """Count what serves; what is being operated on does not, even if the last look is older."""
     rollout = state.rollout
     if scale_set is None:
-        return rollout.bounds.in_service
+        return known_in_service(state)
     operated = set(state.ids(Phase.OPERATING))
     return sum(
         one.is_in_service(rollout.health.source)
         for one in scale_set.instances
         if one.instance_id not in operated
     )
+
+
+def known_in_service(state: RunState) -> int:
+    """Count what serves as far as the journal tells: an instance is out until it is well again."""
+    return sum(
+        _is_known_to_serve(state.progress.get(one.instance_id), was=one.in_service)
+        for one in state.rollout.instances
+    )
+
+
+def _is_known_to_serve(progress: Progress | None, *, was: bool) -> bool:
+    if progress is None:
+        return was
+    match progress.phase:
+        case Phase.PENDING | Phase.SKIPPED:
+            return was
+        case Phase.AWAITING:
+            return progress.healthy_since is not None
+        case Phase.READY:
+            return True
+        case Phase.OPERATING | Phase.FAILED:
+            return False
+    assert_never(progress.phase)

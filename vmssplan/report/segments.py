@@ -8,25 +8,11 @@ from typing import TYPE_CHECKING
 from vmssplan.report.paint import Tone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from rich.text import Text
+    from collections.abc import Iterable, Sequence
 
     from vmssplan.report.paint import Paint
 
 _DOTS = "..."
-_STYLES: Mapping[Tone, str] = {
-    Tone.HEADING: "bold",
-    Tone.QUIET: "dim",
-    Tone.CHANGE: "yellow",
-    Tone.ADD: "green",
-    Tone.REMOVE: "red",
-    Tone.GOOD: "green",
-    Tone.BAD: "bold red",
-    Tone.WARNING: "yellow",
-    Tone.ACTIVE: "cyan",
-    Tone.WAITING: "blue",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +55,3 @@ def painted(lines: Sequence[Line], paint: Paint) -> str:
         + "\n"
         for pieces in lines
     )
-
-
-def rich_text(lines: Sequence[Line]) -> Text:
-    """Return the lines for rich, which neither wraps nor scrolls them."""
-    from rich.text import Text  # noqa: PLC0415 - only a live view needs rich
-
-    text = Text(no_wrap=True, overflow="crop", end="")
-    for number, pieces in enumerate(lines):
-        if number:
-            text.append("\n")
-        for piece in pieces:
-            text.append(piece.text, _STYLES[piece.tone] if piece.tone else None)
-    return text

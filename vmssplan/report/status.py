@@ -9,6 +9,7 @@ from vmssplan.engine import Event, Phase, RunState, replay
 from vmssplan.errors import ExitCode
 from vmssplan.report.paint import PLAIN, Paint, Tone
 from vmssplan.report.run import Recap, awaits_approval, event_lines, held_up_by, outcome_text
+from vmssplan.report.segments import Line, Segment, line, painted
 from vmssplan.report.steps import step_title
 from vmssplan.report.wording import beginning, columns, one_line, wrapped
 from vmssplan.rollout import Rollout, digest
@@ -72,8 +73,13 @@ def _word_of_going(state: RunState) -> str:
 
 def status_text(records: Sequence[RunRecord], *, paint: Paint = PLAIN, width: int = 100) -> str:
     """Return the table of Runs, in the order given, each with its last line below."""
+    return painted(status_lines(records, width), paint)
+
+
+def status_lines(records: Sequence[RunRecord], width: int) -> list[Line]:
+    """Return the lines of the table; only the last line of a Run is cut at the width."""
     if not records:
-        return "No Runs yet. `vmssplan apply` starts one.\n"
+        return [line("No Runs yet. `vmssplan apply` starts one.")]
     states = [record.state for record in records]
     rows: list[tuple[str, ...]] = [
         ("RUN", "SCALE SET", "STATE", "STEP", "OK", "FAILED", "PENDING", "STARTED")
@@ -84,12 +90,12 @@ def status_text(records: Sequence[RunRecord], *, paint: Paint = PLAIN, width: in
         "  ".join(cell.ljust(size) for cell, size in zip(row, sizes, strict=True)).rstrip()
         for row in rows
     )
-    lines = [paint(head, Tone.HEADING)]
+    lines = [line(Segment(head, Tone.HEADING))]
     for record, state, text in zip(records, states, body, strict=True):
-        lines.append(paint(text, _tone(state, is_held=record.is_held)))
+        lines.append(line(Segment(text, _tone(state, is_held=record.is_held))))
         if record.events and not _is_complete(state):
-            lines.append("  " + beginning(_last_line(record), width - 2))
-    return "\n".join(lines) + "\n"
+            lines.append(line("  " + beginning(_last_line(record), width - 2)))
+    return lines
 
 
 def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> str:
@@ -108,7 +114,7 @@ def run_text(record: RunRecord, *, paint: Paint = PLAIN, width: int = 100) -> st
         head += wrapped(value, width, f"  {name:<9}  ", " " * 13)
     head.append(f"  digest     {digest(record.rollout)}")
     shown = event_lines(record.events, record.rollout)
-    last = [beginning(f"  {line}", width) for line in shown[-LAST_EVENTS:]]
+    last = [beginning(f"  {one}", width) for one in shown[-LAST_EVENTS:]]
     is_over = state.outcome is not None or not record.is_held
     going = f"{one_line(rollout.target.name)}  {Recap.of(state)}"
     if said := held_up_by(state, record.run):
