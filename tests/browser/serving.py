@@ -7,13 +7,13 @@ import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.program import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS, Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 OLD, NEW = "22.04.202609010", "22.04.202611010"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"

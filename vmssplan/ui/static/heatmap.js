@@ -3,7 +3,7 @@
 // written, so that a thousand instances stay calm while a Run goes through them.
 
 import { fill, h } from "./dom.js";
-import { byName, counted, tally } from "./words.js";
+import { byName, tally } from "./words.js";
 
 const NAMED_UP_TO = 240;
 const ROOMY_UP_TO = 60;
@@ -114,9 +114,8 @@ export class HeatMap {
     if (!this.onSelect) return h("th", { scope }, text, count);
     const choose = h("button", {
       type: "button", class: "domain", data: { domain: `${dimension.key} ${name}` },
-      "aria-label": `Select ${dimension.long} ${name}, ${counted(members.length, "instance")}`,
       onclick: () => this.toggleAll(members),
-    }, text, count);
+    }, text, " ", count, h("span", { class: "unseen" }, `select ${dimension.long} ${name}`));
     return h("th", { scope }, choose);
   }
 

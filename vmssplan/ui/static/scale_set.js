@@ -183,7 +183,7 @@ class ScaleSetView {
     this.tellEnds(work);
     this.workSeal = seal;
     if (!work.length) return;
-    const rows = [...work].reverse().map((one) => h("tr", { data: { operation: one.operation } },
+    const rows = work.map((one) => h("tr", { data: { operation: one.operation } },
       h("td", { class: one.exitCode ? "state-failed" : one.exitCode === 0 ? "good" : "state-operating" }, ended(one)),
       h("td", {}, h("code", {}, commandOf(one))),
       h("td", {}, one.run && h("a", { href: runAddress(one.run) }, one.run)),
