@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 
+NOBODY_SELECTED = "selection-empty"
+"""The lint's rule for a Plan that selects nobody, which a request may well mean to do."""
+
+
 async def prepare(
     request: Request,
     target: ScaleSetId,
@@ -28,15 +32,28 @@ async def prepare(
     backend: Backend,
     report: Callable[[Sequence[Finding]], None],
     boot: timedelta | None = None,
+    live: ScaleSet | None = None,
 ) -> tuple[Operation | Rollout, ScaleSet]:
     """Look at the set, and return what the request means for it as it is, and the look.
 
     `plan` gives floor, health, and what current instances run; None where there is none for the
-    set. `report` and `boot` are as in `resolution.compute`. Raises what that, `compute_operation`
-    and the backend raise.
+    set. `report`, `boot` and `live` are as in `resolution.compute`. Raises what that,
+    `compute_operation` and the backend raise.
     """
-    live, _ = await backend.observe(target)
+    if live is None:
+        live, _ = await backend.observe(target)
     if request.verb in ROLLOUT_VERBS:
-        return await compute(upgrade_plan(live, request, plan), backend, report, boot)
+        return await compute(upgrade_plan(live, request, plan), backend, report, boot, live)
     wanted = None if plan is None else await resolve(plan.model, live, backend)
     return compute_operation(live, request, plan, wanted), live
+
+
+def _without_the_obvious(
+    report: Callable[[Sequence[Finding]], None],
+) -> Callable[[Sequence[Finding]], None]:
+    """Return a report of everything but that nobody is selected."""
+
+    def filtered(findings: Sequence[Finding]) -> None:
+        report([one for one in findings if one.rule != NOBODY_SELECTED])
+
+    return filtered

@@ -38,14 +38,17 @@ async def compute(
     backend: Backend,
     report: Callable[[Sequence[Finding]], None],
     boot: timedelta | None = None,
+    live: ScaleSet | None = None,
 ) -> tuple[Rollout, ScaleSet]:
     """Observe, lint, pin `latest`, and compute; return the live set beside the Rollout.
 
     `report` is told what the lint found, about the set and then about the Rollout, and raises
-    where that refuses the Plan; `boot` is as in `lint_rollout`.
+    where that refuses the Plan; `boot` is as in `lint_rollout`. `live` is the set as it was seen
+    just now, None where nobody has looked yet.
     Raises what the backend and `compute_rollout` raise.
     """
-    live, _ = await backend.observe(plan.target)
+    if live is None:
+        live, _ = await backend.observe(plan.target)
     findings = lint_target(plan, live)
     try:
         wanted = await resolve(plan.model, live, backend)

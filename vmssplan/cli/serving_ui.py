@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from vmssplan.ui.acting import Hands
     from vmssplan.ui.reading import Sources
     from vmssplan.ui.simulator import Simulator
+    from vmssplan.ui.watching import Watch
 
 SUBSCRIPTION = "AZURE_SUBSCRIPTION_ID"
 ONLY_STATE = frozenset({"approve", "reject", "pause", "abort"})
@@ -261,9 +262,10 @@ async def _serve(
     scenario: Path | None,
     console: Console,
 ) -> None:
-    from vmssplan.ui.reading import Shown, Sources
+    from vmssplan.ui.reading import Shown, Sources, overview
     from vmssplan.ui.runs import Runs
     from vmssplan.ui.watching import Watch
+    from vmssplan.ui.wishes import Wishes
 
     targets: list[ScaleSetId] = [one.plan.target for one in loaded]
     async with AsyncExitStack() as stack:
@@ -286,9 +288,15 @@ async def _serve(
             targets=targets,
         )
         sources = Sources(
-            Shown(kind, name, tuple(loaded)), Runs(open_state(connection)), session.backend, watch
+            Shown(kind, name),
+            Runs(open_state(connection)),
+            session.backend,
+            watch,
+            Wishes(loaded, session.backend),
         )
-        hands = _hands(connection, session, loaded, simulator, console)
+        # The first page finds everything seen already.
+        await overview(sources)
+        hands = _hands(connection, session, loaded, watch, simulator, console)
         await _answer(place, sources, console, hands)
 
 
@@ -296,6 +304,7 @@ def _hands(
     connection: Connection,
     session: Session,
     loaded: Sequence[LoadedPlan],
+    watch: Watch,
     simulator: Simulator | None,
     console: Console,
 ) -> Hands:
@@ -312,7 +321,7 @@ def _hands(
 
     folder = connection.state_dir / "ui"
     children = Children(folder, lambda verb: options_of(verb, connection), os.environ)
-    return Hands(Previews(loaded, backend_for), children, simulator)
+    return Hands(Previews(loaded, backend_for, watch), children, simulator)
 
 
 def options_of(verb: str, connection: Connection) -> tuple[str, ...]:

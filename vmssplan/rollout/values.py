@@ -123,7 +123,7 @@ class Rollout:
         text = canonical_json(to_document(self))
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def changes(self) -> tuple[Change, ...]:
         """All changes of the model, over all steps."""
         return tuple(c for step in self.steps if isinstance(step, SetModel) for c in step.changes)
@@ -137,7 +137,7 @@ class Rollout:
         """Return how many instances have that disposition."""
         return Counter(one.disposition for one in self.instances)[disposition]
 
-    @property
+    @cached_property
     def batch_count(self) -> int:
         """Return how many batches there are; a sliding window counts as one."""
         return sum(isinstance(step, UpgradeBatch | UpgradeWindow) for step in self.steps)

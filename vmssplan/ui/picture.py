@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vmssplan.model import image_fields, image_text, image_version
+from vmssplan.model import (
+    HealthSource,
+    ListedScaleSet,
+    ModelFields,
+    image_fields,
+    image_text,
+    image_version,
+)
 from vmssplan.operating import StateWord, main_state, state_words
 from vmssplan.redaction import redacted
+from vmssplan.ui.watching import Look
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from vmssplan.errors import VmssplanError
-    from vmssplan.model import Instance, ListedScaleSet, ModelFields, ScaleSet, ScaleSetId, Told
-    from vmssplan.ui.watching import Look
+    from vmssplan.model import Instance, ScaleSetId, Told
 
 Document = dict[str, Any]
 
@@ -44,9 +52,23 @@ def listed_document(listed: ListedScaleSet | None, target: ScaleSetId) -> Docume
     return document
 
 
-def summary_document(look: Look, listed: ListedScaleSet | None) -> Document:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A look, what instances that are current run, who says they are healthy, and the list's."""
+
+    look: Look
+    wanted: ModelFields
+    source: HealthSource
+    listed: ListedScaleSet | None = None
+
+    def words(self, one: Instance) -> tuple[StateWord, ...]:
+        """Return how an instance stands."""
+        return state_words(one, self.wanted, self.source)
+
+
+def summary_document(sight: Sight) -> Document:
     """Return one line of the overview."""
-    live = look.scale_set
+    look, live, listed = sight.look, sight.look.scale_set, sight.listed
     zones = {one.zone for one in live.instances if one.zone is not None}
     return {
         **_name(live.id),
@@ -56,27 +78,28 @@ def summary_document(look: Look, listed: ListedScaleSet | None) -> Document:
         "capacity": len(live.instances),
         "image": image_text(live.model.image),
         "vmSize": live.model.vm_size,
-        "counts": _counts(live),
+        "counts": _counts(sight),
         "observedAt": timestamp(look.at),
         "problem": None if look.problem is None else problem_document(look.problem),
     }
 
 
-def scale_set_document(look: Look, listed: ListedScaleSet | None) -> Document:
+def scale_set_document(sight: Sight) -> Document:
     """Return a set with all its instances."""
-    live = look.scale_set
+    live = sight.look.scale_set
     return {
-        **summary_document(look, listed),
+        **summary_document(sight),
         "model": _model(live.model),
-        "healthSource": live.health_source.value,
+        "wanted": _model(sight.wanted),
+        "healthSource": sight.source.value,
         "provisioning": live.provisioning_state,
-        "instances": [instance_document(one, live) for one in live.instances],
+        "instances": [instance_document(one, sight) for one in live.instances],
     }
 
 
-def instance_document(one: Instance, live: ScaleSet) -> Document:
+def instance_document(one: Instance, sight: Sight) -> Document:
     """Return one instance; what is wrong with it in Azure's words, not yet all it tells."""
-    words = state_words(one, live.model, live.health_source)
+    words = sight.words(one)
     health = one.application_health.value if one.application_health else None
     return {
         "instanceId": one.instance_id,
@@ -87,8 +110,8 @@ def instance_document(one: Instance, live: ScaleSet) -> Document:
         "placementGroup": one.placement_group,
         "power": one.power_state,
         "health": health,
-        "healthText": one.health_text(live.health_source),
-        "inService": one.is_in_service(live.health_source),
+        "healthText": one.health_text(sight.source),
+        "inService": one.is_in_service(sight.source),
         "provisioning": one.provisioning_state,
         "image": _version(one),
         "size": one.vm_size,
@@ -139,13 +162,14 @@ def _name(target: ScaleSetId) -> Document:
     }
 
 
-def _counts(live: ScaleSet) -> dict[str, int]:
+def _counts(sight: Sight) -> dict[str, int]:
     words: Counter[StateWord] = Counter()
+    live = sight.look.scale_set
     for one in live.instances:
-        words.update(state_words(one, live.model, live.health_source))
+        words.update(sight.words(one))
     return {
         **{word.value: words[word] for word in StateWord},
-        "inService": live.in_service_count(live.health_source),
+        "inService": live.in_service_count(sight.source),
         "total": len(live.instances),
     }
 

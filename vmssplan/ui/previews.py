@@ -6,12 +6,14 @@ carried out, with `--require-digest`, so what was shown is what is done, or noth
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vmssplan.errors import NotFound, Refused, UsageInvalid
 from vmssplan.lint import Severity, lint_plan
+from vmssplan.model import HealthSource
 from vmssplan.operating import Operation, Request, Verb, command
 from vmssplan.previewing import prepare
 from vmssplan.report.operation import operation_json, rollout_operation_json
@@ -25,11 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmssplan.lint import Finding
-    from vmssplan.model import Plan, ScaleSetId
+    from vmssplan.model import Plan, ScaleSet, ScaleSetId
     from vmssplan.planfile import LoadedPlan
     from vmssplan.ports import Backend
     from vmssplan.rollout import Rollout
     from vmssplan.ui.asking import Ask
+    from vmssplan.ui.watching import Watch
 
 Document = dict[str, Any]
 TEXT_WIDTH = 100
@@ -73,10 +76,14 @@ class Previews:
     """
 
     def __init__(
-        self, plans: Sequence[LoadedPlan], backend_for: Callable[[Plan | None], Backend]
+        self,
+        plans: Sequence[LoadedPlan],
+        backend_for: Callable[[Plan | None], Backend],
+        watch: Watch,
     ) -> None:
         self._plans = plans
         self._backend_for = backend_for
+        self._watch = watch
 
     async def preview(self, ask: Ask, target: ScaleSetId) -> Previewed:
         """Return what is asked for, as it would be done now; raises VmssplanError."""
@@ -87,16 +94,31 @@ class Previews:
         report = partial(_report, findings)
         if loaded is not None and ask.request is None:
             report(lint_plan(loaded.plan))
-            rollout, _ = await compute(loaded.plan, backend, report)
-            return _of_rollout(rollout, None, ("apply", str(loaded.file)), findings)
+            live = await self._live(target, plan)
+            rollout, _ = await compute(loaded.plan, backend, report, live=live)
+            apply = ("apply", str(loaded.file))
+            return await asyncio.to_thread(_of_rollout, rollout, None, apply, findings)
         if ask.request is None:
             raise UsageInvalid("there is no Plan to roll out")
         place = target.resource_id if loaded is None else str(loaded.file)
         words = command(ask.request, place)[1:]
-        found, _ = await prepare(ask.request, target, plan, backend, report)
+        live = await self._live(target, plan)
+        found, _ = await prepare(ask.request, target, plan, backend, report, live=live)
         if isinstance(found, Operation):
             return _of_operation(found, words)
-        return _of_rollout(found, ask.request, words, findings)
+        return await asyncio.to_thread(_of_rollout, found, ask.request, words, findings)
+
+    async def _live(self, target: ScaleSetId, plan: Plan | None) -> ScaleSet | None:
+        """Return the set as all pages see it; None where the Plan wants its instances probed.
+
+        It may be some seconds old. Whoever carries out looks again, and refuses what has changed.
+        """
+        if plan is not None and plan.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
+            return None
+        look = await self._watch.look(target)
+        if look.problem is not None:
+            raise look.problem
+        return look.scale_set
 
 
 def _report(told: list[str], findings: Sequence[Finding]) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vmssplan.errors import NotFound, VmssplanError
-from vmssplan.planfile import LoadedPlan
 from vmssplan.ports import Service
 from vmssplan.ui.answers import json_text
-from vmssplan.ui.live import Streams, Version
+from vmssplan.ui.live import Streams, Version, version_of_runs
 from vmssplan.ui.picture import (
+    Sight,
     listed_document,
     problem_document,
     scale_set_document,
     summary_document,
+    timestamp,
 )
 from vmssplan.ui.runs import Kept, Runs, run_document
 from vmssplan.ui.watching import CALM_SECONDS, Watch
+from vmssplan.ui.wishes import Wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from vmssplan.model import ListedScaleSet, ScaleSetId
+    from vmssplan.ui.watching import Look
 
 Document = dict[str, Any]
 _PATIENCE_SECONDS = 5.0
@@ -35,19 +39,23 @@ class Shown:
 
     kind: str
     name: str
-    plans: Sequence[LoadedPlan] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All that the page reads. `service` and `watch` are None where there are only journals."""
+    """All that the page reads. `service` and `watch` are None where there are only journals.
+
+    `lines` keeps what was worked out for the overview, by set, with the version it is of.
+    """
 
     shown: Shown
     runs: Runs
     service: Service | None = None
     watch: Watch | None = None
+    wishes: Wishes = field(default_factory=Wishes)
     streams: Streams = field(default_factory=Streams)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    lines: dict[str, tuple[Version, Document]] = field(default_factory=dict)
 
 
 async def overview_version(sources: Sources) -> tuple[Version, Callable[[], Document]]:
@@ -57,25 +65,11 @@ async def overview_version(sources: Sources) -> tuple[Version, Callable[[], Docu
     return json_text([lines, document["problem"]]), lambda: document
 
 
-async def scale_set_version(
-    sources: Sources, resource_id: str
-) -> tuple[Version, Callable[[], Document]]:
-    """Return a set, and what is another one whenever its document would be."""
-    target = await find_target(sources, resource_id)
-    if sources.watch is None:
-        raise NotFound("there is no service, only journals", hint="look at its Runs")
-    look = await sources.watch.look(target)
-    listed = await _listed(sources, target)
-    around = _around(sources, target, await sources.runs.all())
-    version = (look.number, json_text(around))
-    return version, lambda: scale_set_document(look, listed) | around
-
-
 async def overview(sources: Sources) -> Document:
     """Return the sets there are; one that was not seen in time has no counts yet."""
     watch = sources.watch
     if watch is None:
-        return {"scaleSets": []}
+        return {"scaleSets": [], "problem": None}
     problem = None
     try:
         listed = await watch.listed()
@@ -84,18 +78,59 @@ async def overview(sources: Sources) -> Document:
         listed, targets, problem = {}, watch.named(), problem_document(error)
     await _look_at(sources, watch, targets)
     runs = await sources.runs.all()
-    lines = []
-    for target in targets:
-        look, known = watch.seen(target), listed.get(target.resource_id.casefold())
-        line = listed_document(known, target) if look is None else summary_document(look, known)
-        lines.append(line | _around(sources, target, runs))
+    lines = [
+        await _line(sources, watch.seen(one), listed.get(one.resource_id.casefold()), one, runs)
+        for one in targets
+    ]
     return {"scaleSets": lines, "problem": problem}
+
+
+async def _line(
+    sources: Sources,
+    look: Look | None,
+    listed: ListedScaleSet | None,
+    target: ScaleSetId,
+    runs: Sequence[Kept],
+) -> Document:
+    """Return the line of one set, worked out again only when it would be another."""
+    mine = _on(target, runs)
+    if look is None:
+        return listed_document(listed, target) | _around(sources, target, mine) | {"drift": None}
+    key = target.resource_id.casefold()
+    version = (look.number, listed, version_of_runs(mine))
+    known = sources.lines.get(key)
+    if known is None or known[0] != version:
+        sight = await _sight(sources, look, listed)
+        drift = await sources.wishes.drift(look.scale_set, mine)
+        document = summary_document(sight) | _around(sources, target, mine) | {"drift": drift}
+        known = sources.lines[key] = (version, document)
+    return {**known[1], "observedAt": timestamp(look.at)}
+
+
+async def scale_set_version(
+    sources: Sources, resource_id: str
+) -> tuple[Version, Callable[[], Document]]:
+    """Return a set, and what is another one whenever its document would be."""
+    target = await find_target(sources, resource_id)
+    if sources.watch is None:
+        raise NotFound("there is no service, only journals", hint="look at its Runs")
+    look, runs = await sources.watch.look(target), await sources.runs.all()
+    listed = await _listed(sources, target)
+    line = await _line(sources, look, listed, target, runs)
+    sight = await _sight(sources, look, listed)
+    version = (look.number, sight.wanted, version_of_runs(_on(target, runs)))
+    return version, lambda: line | scale_set_document(sight)
 
 
 async def one_scale_set(sources: Sources, resource_id: str) -> Document:
     """Return one set with its instances; raises what the service raises, while it was not seen."""
     _, make = await scale_set_version(sources, resource_id)
     return make()
+
+
+async def _sight(sources: Sources, look: Look, listed: ListedScaleSet | None) -> Sight:
+    wishes, live = sources.wishes, look.scale_set
+    return Sight(look, await wishes.wanted(live), wishes.health_source(live), listed)
 
 
 async def _listed(sources: Sources, target: ScaleSetId) -> ListedScaleSet | None:
@@ -153,13 +188,13 @@ async def _look(watch: Watch, target: ScaleSetId) -> None:
         return
 
 
-def _around(sources: Sources, target: ScaleSetId, runs: Sequence[Kept]) -> Document:
-    """Return what else there is of a set: Plans for it, Runs that are not over, drift."""
+def _on(target: ScaleSetId, runs: Sequence[Kept]) -> tuple[Kept, ...]:
+    """Return the Runs on that set, in their order."""
     key = target.resource_id.casefold()
-    mine = [one for one in runs if one.record.rollout.target.resource_id.casefold() == key]
-    plans = [one for one in sources.shown.plans if one.plan.target.resource_id.casefold() == key]
-    return {
-        "runs": [one.record.run for one in mine if one.record.is_held or one.state.outcome is None],
-        "plans": [str(one.file) for one in plans],
-        "drift": None,
-    }
+    return tuple(one for one in runs if one.record.rollout.target.resource_id.casefold() == key)
+
+
+def _around(sources: Sources, target: ScaleSetId, runs: Sequence[Kept]) -> Document:
+    """Return what else there is of a set: Plans for it, and Runs that are not over."""
+    going = [one.record.run for one in runs if one.record.is_held or one.state.outcome is None]
+    return {"runs": going, "plans": [str(one.file) for one in sources.wishes.of(target)]}

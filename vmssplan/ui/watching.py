@@ -28,6 +28,8 @@ CALM_SECONDS = 30.0
 """How old a look may be for the overview, where nobody tells that something has happened."""
 SHORTEST_SECONDS = 5.0
 SHORTEST_SIMULATED_SECONDS = 0.5
+LEAST_REST = 2.0
+"""How long to rest after a look, in looks."""
 _AT_ONCE = 4
 
 
@@ -155,6 +157,7 @@ class Watch:
         before, shortest = known.look, SHORTEST_SECONDS
         if mark is not None:
             shortest = SHORTEST_SIMULATED_SECONDS
+        began = time.monotonic()
         try:
             async with self._at_once:
                 seen, pacing = await self._service.observe(target)
@@ -167,7 +170,9 @@ class Watch:
         known.looked_at = time.monotonic()
         # A simulator's pauses are of virtual time: there the mark says when to look.
         pause = timedelta(0) if mark is not None else pause_after([pacing])
-        known.next_at = known.looked_at + max(shortest, pause.total_seconds())
+        # A large set must not keep this process busy with nothing but looking at it.
+        took = LEAST_REST * (known.looked_at - began)
+        known.next_at = known.looked_at + max(shortest, pause.total_seconds(), took)
         known.mark = mark
         is_same = before is not None and before.problem is None and before.scale_set == seen
         number = 1 if before is None else before.number + (not is_same)
