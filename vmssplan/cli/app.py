@@ -13,6 +13,7 @@ from vmssplan.cli import (
     comparing,
     drifting,
     initialising,
+    instances,
     locking,
     looking_back,
     moving_in,
@@ -83,7 +84,9 @@ app.command("snapshot")(planning.snapshot)
 app.command("import-strategy")(moving_in.import_strategy)
 app.command("schema")(planning.schema)
 app.command("ui")(serving_ui.ui)
+app.command("scale")(instances.scale)
+app.add_typer(instances.app, name="instances")
 app.add_typer(simulating.app, name="simulator")
 
-for verb in app.registered_commands:
+for verb in (*app.registered_commands, *instances.app.registered_commands):
     verb.callback = logged(verb.callback) if verb.callback else None

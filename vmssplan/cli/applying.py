@@ -160,37 +160,40 @@ class Manner:
 
 
 async def _apply(path: Path, connection: Connection, console: Console, manner: Manner) -> int:
-    from vmssplan.engine import RunState
-    from vmssplan.engine.events import RunStarted
-    from vmssplan.rollout import digest
-
     store = open_state(connection)
     async with open_session(connection, console) as session:
         stage = Stage(
             session, store, connection, console, manner.as_json, manner.otel, manner.notify
         )
         rollout = await _rollout(path, session, connection, console, manner)
-        _check_digest(rollout, manner.digest)
-        if not rollout.has_changes:
-            say_nothing_to_do(rollout, stage)
-            return ExitCode.SUCCESS
+        check_digest(rollout, manner.digest)
+        return await start_run(rollout, stage, manner)
+
+
+async def start_run(rollout: Rollout, stage: Stage, manner: Manner) -> int:
+    """Carry out a Rollout that was shown: ask, hold the set, and begin a Run; return its code."""
+    from vmssplan.engine import RunState
+    from vmssplan.engine.events import RunStarted
+    from vmssplan.rollout import digest
+
+    session, store, console = stage.session, stage.store, stage.console
+    if not rollout.has_changes:
+        say_nothing_to_do(rollout, stage)
+        return ExitCode.SUCCESS
+    await _check_live(rollout, session, is_resuming=False)
+    _check_unfinished(rollout, store, stage.connection)
+    if manner.ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
+        console.say("Nothing was changed.")
+        return ExitCode.CANCELLED
+    mine = holder(session, "")
+    with holding(store, rollout.target, mine, manner.patience) as held_for:
+        await restore_left_pins(rollout, stage)
+        # Asked again under the lock: a Run that held it may have changed the set.
         await _check_live(rollout, session, is_resuming=False)
-        _check_unfinished(rollout, store, connection)
-        if (
-            manner.ask
-            and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes"
-        ):
-            console.say("Nothing was changed.")
-            return ExitCode.CANCELLED
-        mine = holder(session, "")
-        with holding(store, rollout.target, mine, manner.patience) as held_for:
-            await restore_left_pins(rollout, stage)
-            # Asked again under the lock: a Run that held it may have changed the set.
-            await _check_live(rollout, session, is_resuming=False)
-            run = store.create_run(rollout)
-            held_for(run)
-            opening = RunStarted(session.clock.now(), run, digest(rollout), manner.wait)
-            return await execute(run, RunState.begin(rollout), stage, opening)
+        run = store.create_run(rollout)
+        held_for(run)
+        opening = RunStarted(session.clock.now(), run, digest(rollout), manner.wait)
+        return await execute(run, RunState.begin(rollout), stage, opening)
 
 
 async def _resume(run: str | None, connection: Connection, console: Console, manner: Manner) -> int:
@@ -278,7 +281,7 @@ async def _hold_against(
         raise Refused(f"{policy.file} denies this Rollout:\n  " + "\n  ".join(denied))
 
 
-def _check_digest(rollout: Rollout, wanted: str | None) -> None:
+def check_digest(rollout: Rollout, wanted: str | None) -> None:
     """Refuse any other Rollout than the reviewed one."""
     from vmssplan.rollout import digest
 

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vmssplan.cli.connection import Connection, Session
     from vmssplan.cli.console import Console
     from vmssplan.engine import Event, RunState
-    from vmssplan.executor import Executor
     from vmssplan.model import CommandProbe, HttpProbe, ScaleSetId
     from vmssplan.ports import LockHolder, StateStore
     from vmssplan.rollout import Rollout

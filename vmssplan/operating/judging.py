@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from vmssplan.batching import natural_order
 from vmssplan.model import BUSY_STATES, AzureError, OperationReport, OperationStatus
 from vmssplan.operating.deciding import GONE, Verdict, verdict_of
 from vmssplan.operating.values import COMING_BACK, Operation
@@ -38,7 +39,8 @@ class Judging:
 
     def see(self, live: ScaleSet, now: datetime) -> None:
         """Take in a look."""
-        self._verdicts = {i: verdict_of(self.operation, i, live) for i in self.open}
+        ids = sorted(self.open, key=natural_order)
+        self._verdicts = {i: verdict_of(self.operation, i, live) for i in ids}
         working = {i for i, verdict in self._verdicts.items() if verdict is Verdict.WORKED_ON}
         self._at_work |= working
         if working or live.provisioning_state in BUSY_STATES:
@@ -74,7 +76,8 @@ class Judging:
         least = timedelta(0)
         if self.operation.verb in COMING_BACK:
             least = self.operation.health.min_healthy_time
-        reached = tuple(i for i, since in self._since.items() if now - since >= least)
+        done = (i for i, since in self._since.items() if now - since >= least)
+        reached = tuple(sorted(done, key=natural_order))
         self._let_go(reached)
         return reached
 

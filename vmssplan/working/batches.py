@@ -174,5 +174,8 @@ class BatchWork:
         self.asker.check_cancel()
         operation = self.asker.operation
         if now - judging.over_at >= operation.health.deadline:
-            names, limit = ", ".join(judging.open), format_duration(operation.health.deadline)
+            names, limit = (
+                ", ".join(sorted(judging.open)),
+                format_duration(operation.health.deadline),
+            )
             raise Ended(ExitCode.GATE, f"{names} not {WANTED[operation.verb]} within {limit}")

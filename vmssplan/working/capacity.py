@@ -91,7 +91,8 @@ class CapacityWork:
             elif count == self.capacity and self._are_well(new, since, now):
                 self.done += [one.instance_id for one in new]
                 ids = tuple(one.instance_id for one in new)
-                asker.note(NoteKind.DONE, f"the set has {count} instances", None, ids)
+                told = f"; new and in service: {', '.join(ids)}" if ids else ""
+                asker.note(NoteKind.DONE, f"the set has {count} instances{told}", None, ids)
                 return True
             else:
                 self._check_failed(new, report)
@@ -111,7 +112,7 @@ class CapacityWork:
             if one.provisioning_state == FAILED and one.instance_id not in self.failed:
                 error = one.error or _NO_REASON
                 self.failed[one.instance_id] = error
-                text = f"failed: {error}"
+                text = f"{one.instance_id} failed: {error}"
                 self.asker.note(NoteKind.FAILED, text, None, (one.instance_id,))
         if self.failed:
             names = ", ".join(self.failed)

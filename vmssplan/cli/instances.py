@@ -1,0 +1,540 @@
+"""The verbs for chosen instances, beside rollouts: instances list, restart, stop ..., and scale."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmssplan.cli.connection import (
+    DEFAULT_STATE,
+    CaFileOption,
+    CloudOption,
+    Connection,
+    EndpointOption,
+    NoColorOption,
+    SharedStateOption,
+    SimulatorOption,
+    SpeedOption,
+    StateOption,
+)
+from vmssplan.cli.console import Console
+from vmssplan.cli.executing import LockTimeoutOption, lock_patience
+from vmssplan.errors import UsageInvalid
+from vmssplan.operating import ModelChange, Protection, Request, Selection, StateWord, Verb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SELECTION = "Which instances: all of several kinds must fit, any value of a kind"
+CARE = "How carefully"
+CHANGE = "What the model is to have"
+
+app = typer.Typer(
+    name="instances",
+    help="Look at chosen instances, and work on them: above the floor, batch by batch.\n\n"
+    "Example: vmssplan instances restart plans/web-jammy.yaml --state unhealthy",
+    no_args_is_help=True,
+)
+
+TargetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PLAN.yaml|RESOURCE-ID",
+        help="A Plan, whose floor and health then hold, or the id of a scale set.",
+    ),
+]
+IdsOption = Annotated[
+    str | None,
+    typer.Option("--ids", metavar="1,2", help="Instance ids.", rich_help_panel=SELECTION),
+]
+UpdateDomainOption = Annotated[
+    str | None,
+    typer.Option(
+        "--update-domain", metavar="0,1", help="Update domains.", rich_help_panel=SELECTION
+    ),
+]
+FaultDomainOption = Annotated[
+    str | None,
+    typer.Option("--fault-domain", metavar="0,1", help="Fault domains.", rich_help_panel=SELECTION),
+]
+ZoneOption = Annotated[
+    str | None,
+    typer.Option("--zone", metavar="1,2", help="Zones.", rich_help_panel=SELECTION),
+]
+StatesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        metavar="WORD,...",
+        help="current, outdated, operating, unhealthy, failed, stopped, deallocated, protected.",
+        rich_help_panel=SELECTION,
+    ),
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="All instances of the set.", rich_help_panel=SELECTION)
+]
+BatchSizeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--batch-size",
+        metavar="N|P%",
+        help="So many at a time. Default: as many as may be out of service.",
+        rich_help_panel=CARE,
+    ),
+]
+PauseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--pause-between-batches",
+        metavar="DURATION",
+        help="Such as PT2M or 120s.",
+        rich_help_panel=CARE,
+    ),
+]
+MaxUnavailableOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-unavailable",
+        metavar="N|P%",
+        help="So many may be out of service; a Plan's availability can only be made stricter."
+        " Default without a Plan: one batch, and one where no --batch-size is given.",
+        rich_help_panel=CARE,
+    ),
+]
+AutoApproveOption = Annotated[
+    bool,
+    typer.Option(
+        "--auto-approve",
+        help="Do it without asking. Left out, off a terminal, this only shows what would be done.",
+        rich_help_panel=CARE,
+    ),
+]
+RequireDigestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--require-digest",
+        metavar="SHA256",
+        help="Refuse anything else than the preview with this digest (exit 13).",
+        rich_help_panel=CARE,
+    ),
+]
+WaitOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--wait/--no-wait",
+        help="--no-wait ends once the last request is accepted. Default: when all is as wanted."
+        " A rollout with --wait stays for approvals.",
+        show_default=False,
+        rich_help_panel=CARE,
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="The preview as JSON, and then one JSON line an event.")
+]
+
+
+class Half(StrEnum):
+    """Which half of a protection a message is about."""
+
+    SCALE_IN = "--scale-in"
+    SCALE_SET_ACTIONS = "--scale-set-actions"
+
+
+def _work_verb(verb: Verb, text: str) -> Callable[..., int]:
+    """Return the verb's function; those made here differ by nothing but what they do."""
+
+    def work(
+        target: TargetArgument,
+        *,
+        ids: IdsOption = None,
+        update_domain: UpdateDomainOption = None,
+        fault_domain: FaultDomainOption = None,
+        zone: ZoneOption = None,
+        state_words: StatesOption = None,
+        everything: AllOption = False,
+        batch_size: BatchSizeOption = None,
+        pause: PauseOption = None,
+        max_unavailable: MaxUnavailableOption = None,
+        auto_approve: AutoApproveOption = False,
+        require_digest: RequireDigestOption = None,
+        wait: WaitOption = None,
+        lock_timeout: LockTimeoutOption = None,
+        as_json: JsonOption = False,
+        simulator: SimulatorOption = None,
+        endpoint: EndpointOption = None,
+        ca_file: CaFileOption = None,
+        cloud: CloudOption = "AzureCloud",
+        state_dir: StateOption = DEFAULT_STATE,
+        state: SharedStateOption = None,
+        speed: SpeedOption = None,
+        no_color: NoColorOption = False,
+    ) -> int:
+        from vmssplan.cli.operations import Care, amount_of, span_of, work_on
+
+        request = Request(
+            verb,
+            selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+            amount_of("--batch-size", batch_size),
+            span_of("--pause-between-batches", pause),
+            amount_of("--max-unavailable", max_unavailable, least=0),
+        )
+        connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+        patience = lock_patience(lock_timeout)
+        care = Care(auto_approve, require_digest, wait, patience, as_json)
+        return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
+
+    work.__doc__ = text
+    work.__name__ = verb.value
+    return work
+
+
+_WORK = {
+    Verb.REIMAGE: """Give instances a new OS disk from the model's image, in place of the old one.
+
+    Each batch is in service again before the next one starts.
+
+    Example: vmssplan instances reimage plans/web-jammy.yaml --ids 3,8
+    """,
+    Verb.START: """Start instances that are stopped or deallocated, and wait until they serve.
+
+    Example: vmssplan instances start plans/web-jammy.yaml --state stopped,deallocated
+    """,
+    Verb.STOP: """Stop instances: they keep their machine, and are still paid for.
+
+    They count as out of service, so the floor has to leave room for all of them.
+
+    Example: vmssplan instances stop plans/web-jammy.yaml --fault-domain 1 --auto-approve
+    """,
+    Verb.RESTART: """Restart instances, batch by batch: each is in service again before the next.
+
+    Example: vmssplan instances restart plans/web-jammy.yaml --state unhealthy --batch-size 2
+    """,
+    Verb.DEALLOCATE: """Stop instances and give their machines back, so that they cost nothing.
+
+    They count as out of service, so the floor has to leave room for all of them.
+
+    Example: vmssplan instances deallocate plans/web-jammy.yaml --ids 10,11
+    """,
+    Verb.DELETE: """Delete instances with their disks; the capacity falls by as many.
+
+    They count as out of service, so the floor has to leave room for all of them.
+
+    Example: vmssplan instances delete plans/web-jammy.yaml --state failed
+    """,
+}
+
+
+@app.command("list")
+def list_instances(
+    target: TargetArgument,
+    *,
+    ids: IdsOption = None,
+    update_domain: UpdateDomainOption = None,
+    fault_domain: FaultDomainOption = None,
+    zone: ZoneOption = None,
+    state_words: StatesOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    no_color: NoColorOption = False,
+) -> int:
+    """List instances, each with where it is, what it runs and how it stands. Changes nothing.
+
+    Example: vmssplan instances list plans/web-jammy.yaml --state outdated,unhealthy
+    """
+    from vmssplan.cli.operations import list_chosen
+
+    chosen = selection(ids, update_domain, fault_domain, zone, state_words, everything=True)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
+    console = Console(no_color=no_color)
+    return asyncio.run(list_chosen(target, chosen, connection, console, as_json=as_json))
+
+
+@app.command("upgrade")
+def upgrade(
+    target: TargetArgument,
+    *,
+    ids: IdsOption = None,
+    update_domain: UpdateDomainOption = None,
+    fault_domain: FaultDomainOption = None,
+    zone: ZoneOption = None,
+    state_words: StatesOption = None,
+    everything: AllOption = False,
+    image_version: Annotated[
+        str | None,
+        typer.Option("--image-version", metavar="VERSION", rich_help_panel=CHANGE),
+    ] = None,
+    image_sku: Annotated[
+        str | None, typer.Option("--image-sku", metavar="SKU", rich_help_panel=CHANGE)
+    ] = None,
+    image_id: Annotated[
+        str | None,
+        typer.Option(
+            "--image-id",
+            metavar="ID",
+            help="A managed image, or one in a gallery.",
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    image_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--image-uri",
+            metavar="URL",
+            help="The disk of a custom image, where the set has one already.",
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    vm_size: Annotated[
+        str | None, typer.Option("--vm-size", metavar="SIZE", rich_help_panel=CHANGE)
+    ] = None,
+    batch_size: BatchSizeOption = None,
+    pause: PauseOption = None,
+    max_unavailable: MaxUnavailableOption = None,
+    auto_approve: AutoApproveOption = False,
+    require_digest: RequireDigestOption = None,
+    wait: WaitOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    speed: SpeedOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Bring outdated instances to the model: a rollout of exactly these, with all it guarantees.
+
+    With an option for the model, that is written first. What comes is a Run: journal, resume,
+    approve, pause, abort and rollback are those of `vmssplan apply`.
+
+    Example: vmssplan instances upgrade plans/web-jammy.yaml --update-domain 0 --batch-size 2
+    """
+    from vmssplan.cli.operations import Care, amount_of, span_of, work_on
+
+    request = Request(
+        Verb.UPGRADE,
+        selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+        amount_of("--batch-size", batch_size),
+        span_of("--pause-between-batches", pause),
+        amount_of("--max-unavailable", max_unavailable),
+        change=ModelChange(image_version, image_sku, image_id, image_uri, vm_size),
+    )
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
+    return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
+
+
+@app.command("set-model")
+def set_model(
+    target: TargetArgument,
+    *,
+    image_version: Annotated[
+        str | None,
+        typer.Option("--image-version", metavar="VERSION", rich_help_panel=CHANGE),
+    ] = None,
+    image_sku: Annotated[
+        str | None, typer.Option("--image-sku", metavar="SKU", rich_help_panel=CHANGE)
+    ] = None,
+    image_id: Annotated[
+        str | None,
+        typer.Option(
+            "--image-id",
+            metavar="ID",
+            help="A managed image, or one in a gallery.",
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    image_uri: Annotated[
+        str | None,
+        typer.Option(
+            "--image-uri",
+            metavar="URL",
+            help="The disk of a custom image, where the set has one already.",
+            rich_help_panel=CHANGE,
+        ),
+    ] = None,
+    vm_size: Annotated[
+        str | None, typer.Option("--vm-size", metavar="SIZE", rich_help_panel=CHANGE)
+    ] = None,
+    auto_approve: AutoApproveOption = False,
+    require_digest: RequireDigestOption = None,
+    wait: WaitOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    speed: SpeedOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Write another image or size into the model, and touch no instance yet.
+
+    Instances that come later have it; `vmssplan instances upgrade` brings the others to it.
+
+    Example: vmssplan instances set-model plans/web-jammy.yaml --image-version 22.04.202610010
+    """
+    from vmssplan.cli.operations import Care, work_on
+
+    change = ModelChange(image_version, image_sku, image_id, image_uri, vm_size)
+    request = Request(Verb.SET_MODEL, change=change)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
+    return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
+
+
+@app.command("protect")
+def protect(
+    target: TargetArgument,
+    *,
+    scale_in: Annotated[
+        bool | None,
+        typer.Option(
+            "--scale-in/--no-scale-in",
+            help="Autoscale and scaling in leave it.",
+            show_default=False,
+        ),
+    ] = None,
+    scale_set_actions: Annotated[
+        bool | None,
+        typer.Option(
+            "--scale-set-actions/--no-scale-set-actions",
+            help="Upgrades, reimages and the like leave it, too.",
+            show_default=False,
+        ),
+    ] = None,
+    ids: IdsOption = None,
+    update_domain: UpdateDomainOption = None,
+    fault_domain: FaultDomainOption = None,
+    zone: ZoneOption = None,
+    state_words: StatesOption = None,
+    everything: AllOption = False,
+    auto_approve: AutoApproveOption = False,
+    require_digest: RequireDigestOption = None,
+    wait: WaitOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    speed: SpeedOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Protect instances from being scaled in or operated on, or take that back. They run on.
+
+    Example: vmssplan instances protect plans/web-jammy.yaml --ids 7 --scale-set-actions
+    """
+    from vmssplan.cli.operations import Care, work_on
+
+    if scale_in is None and scale_set_actions is None:
+        raise UsageInvalid(
+            "from what?", hint=f"add {Half.SCALE_IN} or {Half.SCALE_SET_ACTIONS}, or their --no-"
+        )
+    if scale_set_actions and scale_in is False:
+        raise UsageInvalid(
+            f"{Half.SCALE_SET_ACTIONS} protects from scale in, too", hint="leave --no-scale-in out"
+        )
+    request = Request(
+        Verb.PROTECT,
+        selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+        protection=Protection(scale_in, scale_set_actions),
+    )
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
+    return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
+
+
+def scale(
+    target: TargetArgument,
+    capacity: Annotated[int, typer.Argument(metavar="CAPACITY", min=0, max=1000)],
+    *,
+    max_unavailable: MaxUnavailableOption = None,
+    auto_approve: AutoApproveOption = False,
+    require_digest: RequireDigestOption = None,
+    wait: WaitOption = None,
+    lock_timeout: LockTimeoutOption = None,
+    as_json: JsonOption = False,
+    simulator: SimulatorOption = None,
+    endpoint: EndpointOption = None,
+    ca_file: CaFileOption = None,
+    cloud: CloudOption = "AzureCloud",
+    state_dir: StateOption = DEFAULT_STATE,
+    state: SharedStateOption = None,
+    speed: SpeedOption = None,
+    no_color: NoColorOption = False,
+) -> int:
+    """Change how many instances a scale set has, and wait until the new ones serve.
+
+    Azure chooses which go when it shrinks, so each counts as in service, and the floor has to leave
+    room for all of them. To choose yourself: `vmssplan instances delete`.
+
+    Example: vmssplan scale plans/web-jammy.yaml 15
+    """
+    from vmssplan.cli.operations import Care, amount_of, work_on
+
+    limit = amount_of("--max-unavailable", max_unavailable, least=0)
+    request = Request(Verb.SCALE, capacity=capacity, max_unavailable=limit)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
+    return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
+
+
+def selection(
+    ids: str | None,
+    update_domain: str | None,
+    fault_domain: str | None,
+    zone: str | None,
+    state_words: str | None,
+    *,
+    everything: bool,
+) -> Selection:
+    """Read the options that select; raises UsageInvalid."""
+    return Selection(
+        _words("--ids", ids),
+        tuple(_number("--update-domain", one) for one in _words("--update-domain", update_domain)),
+        tuple(_number("--fault-domain", one) for one in _words("--fault-domain", fault_domain)),
+        _words("--zone", zone),
+        tuple(_state(one) for one in _words("--state", state_words)),
+        everything,
+    )
+
+
+def _words(option: str, text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return ()
+    words = tuple(word.strip() for word in text.split(","))
+    if not all(words):
+        raise UsageInvalid(f"{option}: {text!r} is no list; expected such as 1,2")
+    return tuple(dict.fromkeys(words))
+
+
+def _number(option: str, text: str) -> int:
+    if not text.isdecimal():
+        raise UsageInvalid(f"{option}: {text!r} is no domain; expected a number such as 0")
+    return int(text)
+
+
+def _state(text: str) -> StateWord:
+    try:
+        return StateWord(text)
+    except ValueError as error:
+        known = ", ".join(StateWord)
+        raise UsageInvalid(f"--state: {text!r} is no state; expected some of {known}") from error
+
+
+for _verb, _text in _WORK.items():
+    app.command(_verb.value)(_work_verb(_verb, _text))
