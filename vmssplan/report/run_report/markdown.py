@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmssplan.report.run_report.chronicle import Chronicle
 
 LONGEST = 60_000
-LONGEST_CELL = 400
+LONGEST_CELL, LONGEST_TITLE = 400, 160
 MOST_EVENTS = 200
 NAMED = 20
 _RESERVE = 200
@@ -42,7 +42,7 @@ def report_markdown(chronicle: Chronicle) -> str:
 
 def _all(chronicle: Chronicle) -> Iterator[str]:
     rollout = chronicle.rollout
-    yield f"## Run {plain(chronicle.run)}: {plain(chronicle.headline)}"
+    yield f"## Run {plain(chronicle.run)}: {plain(beginning(chronicle.headline, LONGEST_TITLE))}"
     yield ""
     yield from _table(("", ""), chronicle.summary)
     yield f"Plan {plain(rollout.plan)}: {plain(safe(plan_line(rollout).removeprefix('Plan: ')))}"
