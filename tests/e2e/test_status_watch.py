@@ -15,7 +15,9 @@ import pytest
 from tests.e2e.door import RUN, asking
 from tests.e2e.program import SCENARIOS, Program
 from vmssplan.cli import run as run_program
+from vmssplan.cli.console import Console
 from vmssplan.cli.executing import whoami
+from vmssplan.cli.following import Pace, Table, _tables_in_lines
 from vmssplan.ports import LockHolder
 from vmssplan.stores.local import LocalState
 
@@ -69,7 +71,11 @@ class Going:
         return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
     def watched_on(
-        self, terminal: Terminal, does: Callable[[Terminal], None], *options: str
+        self,
+        terminal: Terminal,
+        does: Callable[[Terminal], None],
+        *options: str,
+        run: str | None = RUN,
     ) -> int:
         """Run `status RUN --watch` on a terminal where somebody sits; return its exit code."""
         before = terminal.modes
@@ -79,7 +85,7 @@ class Going:
             patch.setattr(sys, "stderr", shown)
             patch.setenv("TERM", "xterm-256color")
             with person(terminal, does):
-                code = run_program(["status", RUN, "--watch", *options])
+                code = run_program(["status", *([run] if run else []), "--watch", *options])
         if not terminal.is_there:
             return code
         terminal.look()
@@ -326,6 +332,47 @@ def test_off_a_terminal_it_is_a_line_an_event_to_the_end(going: Going, here: Her
     lines = [json.loads(line) for line in as_json.out.splitlines()]
     assert (lines[0]["type"], lines[-1]["type"]) == ("version", "outcome")
     assert as_json.code == 0
+
+
+class Watched(LocalState):
+    """A state folder whose reader presses Ctrl-C after three looks."""
+
+    looks = 0
+
+    def runs(self) -> tuple[str, ...]:
+        """Count the looks."""
+        self.looks += 1
+        if self.looks > 3:
+            raise KeyboardInterrupt
+        return super().runs()
+
+
+def test_off_a_terminal_the_table_is_printed_when_it_has_changed(
+    going: Going, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once as it is, and again only after something happened."""
+    store = Watched(going.folder / ".vmssplan")
+    with going.held(), pytest.raises(KeyboardInterrupt):
+        _tables_in_lines(Table(store), Pace(0), Console(), as_json=False)
+
+    text = capsys.readouterr().out
+    assert text.count("RUN ") == 1
+    assert f"{RUN}  myrg/web   waiting for approval  4/14" in text
+
+
+def test_the_table_stays_current_until_it_is_left(going: Going) -> None:
+    """What the Runs do is seen without asking again; q leaves with 0."""
+
+    def look(terminal: Terminal) -> None:
+        terminal.wait_for("waiting for approval  4/14", "q quit", "next look in 1s")
+        going.finish()
+        terminal.wait_for("complete  14/14")
+        leave(terminal)
+
+    with going.held(), Terminal(80, 24) as terminal:
+        code = going.watched_on(terminal, look, run=None)
+
+    assert (code, going.told()) == (0, [])
 
 
 def test_a_run_that_is_not_there(here: Here) -> None:

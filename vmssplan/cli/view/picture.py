@@ -83,6 +83,7 @@ class RunView:
         self._who = whoami()
         self._mode: Mode = IDLE
         self._notice = ""
+        self._drawn: tuple[Sight, int, int, list[Line]] | None = None  # None: nothing yet
         self.sight: Sight | None = None  # None until there is anything to see
         self.trouble = ""
         self.next_look: float | None = None  # None: whoever carries it out looks by itself
@@ -95,8 +96,17 @@ class RunView:
             return []
         lowest = self._lowest(sight, width) if height > SHORTEST else []
         lowest = lowest[-(height - 1) :]
-        body = picture_lines(sight, width, height - len(lowest) - (1 if lowest else 0))
+        body = self._body(sight, width, height - len(lowest) - (1 if lowest else 0))
         return [*body, *([()] * (height - len(body) - len(lowest))), *lowest]
+
+    def _body(self, sight: Sight, width: int, height: int) -> list[Line]:
+        """Return the picture; it is only worked out anew when there is something new."""
+        match self._drawn:
+            case (before, w, h, lines) if before is sight and (w, h) == (width, height):
+                return lines
+        lines = picture_lines(sight, width, height)
+        self._drawn = (sight, width, height, lines)
+        return lines
 
     def last_picture(self, width: int, height: int, paint: Paint) -> str:
         """Return the picture without the keys, for the output that stays."""
