@@ -180,8 +180,9 @@ async def start_run(rollout: Rollout, stage: Stage, manner: Manner) -> int:
     if not rollout.has_changes:
         say_nothing_to_do(rollout, stage)
         return ExitCode.SUCCESS
-    await _check_live(rollout, session, is_resuming=False)
+    # Asked first: what a Run of it has done already makes it stale, and `resume` is the way on.
     _check_unfinished(rollout, store, stage.connection)
+    await _check_live(rollout, session, is_resuming=False)
     if manner.ask and console.ask(f"\nApply {digest(rollout)[:19]}? Only 'yes' goes on:") != "yes":
         console.say("Nothing was changed.")
         return ExitCode.CANCELLED
