@@ -17,6 +17,7 @@ from vmssplan.model import HealthSource
 from vmssplan.operating import Operation, Request, Verb, command
 from vmssplan.previewing import prepare
 from vmssplan.report.operation import operation_json, rollout_operation_json
+from vmssplan.report.operation_text import operation_text
 from vmssplan.report.paint import Paint
 from vmssplan.report.steps import batch_of_step, step_title
 from vmssplan.report.text import rollout_text
@@ -137,7 +138,7 @@ def _of_operation(operation: Operation, words: tuple[str, ...]) -> Previewed:
     document |= {
         "changes": [],
         "hasChanges": operation.has_changes,
-        "text": "",
+        "text": operation_text(operation, paint=Paint.plain(), width=TEXT_WIDTH),
         "rolloutDigest": None,
     }
     return Previewed(document, operation.digest, words, operation.has_changes, operation.refused)
