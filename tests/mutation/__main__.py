@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SCOPE = (
     "vmssplan/engine/*.py",
+    "vmssplan/engine/events/*.py",
     "vmssplan/rollout/*.py",
     "vmssplan/gates.py",
     "vmssplan/batching.py",

@@ -93,7 +93,7 @@ class RunView:
         """Return the picture, and the keys in the lowest rows."""
         sight = self.sight
         if sight is None:
-            return []
+            return [line(f"{self._run} has not begun yet"), line(Segment("q quit", Tone.QUIET))]
         lowest = self._lowest(sight, width) if height > SHORTEST else []
         lowest = lowest[-(height - 1) :]
         body = self._body(sight, width, height - len(lowest) - (1 if lowest else 0))
@@ -117,6 +117,8 @@ class RunView:
     def pressed(self, keys: Sequence[str]) -> None:
         """Ask, answer, or do what was said yes to."""
         if self.sight is None:
+            if keys[0] == "q" and not self._is_ours:
+                self.left.set()
             return
         reaction = press(self._mode, keys, self._situation(self.sight))
         self._mode = reaction.mode
