@@ -14,6 +14,8 @@ from tests.browser.serving import SET_ID
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
+RUN_MILLISECONDS = 60_000
+
 
 @dataclass(frozen=True, slots=True)
 class Tab:
@@ -76,6 +78,10 @@ class Tab:
         """Press the button that names the deed; nothing happens before."""
         dialog.get_by_role("button", name=deed, exact=True).click()
         expect(dialog).to_be_hidden()
+
+    def expect_run(self, state: str) -> None:
+        """Wait until the Run that is shown stands so."""
+        expect(self.page.locator("#run-state")).to_have_text(state, timeout=RUN_MILLISECONDS)
 
     def violations(self, axe: str) -> list[str]:
         """Return what axe-core finds wrong, each with the first place."""

@@ -62,9 +62,10 @@ export class Charts {
   axis(x) {
     const group = s("g", { class: "axis" });
     for (const at of ticks(this.from, this.to, (this.width - LEFT - RIGHT) / 80)) {
-      group.append(
+      group.append(...[
         s("line", { x1: x(at), x2: x(at), y1: 8, y2: this.height - 18 }),
-        s("text", { x: x(at), y: this.height - 5, "text-anchor": "middle" }, clockText(at).slice(0, this.to - this.from < 300000 ? 8 : 5)));
+        x(at) < this.width - 28 && s("text", { x: x(at), y: this.height - 5, "text-anchor": "middle" }, clockText(at).slice(0, this.to - this.from < 300000 ? 8 : 5)),
+      ].filter(Boolean));
     }
     return group;
   }

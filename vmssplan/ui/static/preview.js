@@ -11,7 +11,7 @@ import { commandText, counted, durationText, shortDigest } from "./words.js";
 const TITLES = {
   upgrade: "Upgrade", reimage: "Reimage", restart: "Restart", start: "Start", stop: "Stop",
   deallocate: "Deallocate", delete: "Delete", protect: "Protect", scale: "Scale",
-  setModel: "Change the model", rollout: "Roll out",
+  setModel: "Change the model of", rollout: "Roll out",
 };
 const NOTES = {
   deallocate: "Deallocated instances give their hardware back; starting them again may fail for lack of capacity.",
@@ -223,7 +223,7 @@ async function follow(id) {
     const one = operations.find((each) => each.operation === id);
     if (!one || (one.exitCode !== null && one.exitCode !== undefined && !one.run)) return;
     if (one.run) {
-      notice(`Run ${one.run} started.`, { link: h("a", { href: runAddress(one.run) }, "Watch") });
+      notice(`Run ${one.run} started.`, { link: h("a", { href: runAddress(one.run) }, "Watch it") });
       return;
     }
   }

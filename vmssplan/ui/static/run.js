@@ -46,6 +46,7 @@ class RunView {
     this.legend = h("ul", { class: "legend still" });
     this.steps = h("ol", { class: "steps" });
     this.log = h("ul", { class: "log" });
+    this.detailed = h("input", { type: "checkbox", onchange: () => this.redraw() });
     fill(root,
       h("div", { class: "headline" }, h("h1", {}, `Run ${this.run}`), this.state, this.subject),
       this.trouble, this.steering.element, this.facts, this.said,
@@ -54,7 +55,9 @@ class RunView {
       h("div", { class: "split run-split" },
         h("section", { class: "map-panel", "aria-label": "Instances" }, this.legend, this.map.element),
         h("section", { class: "steps-panel", "aria-label": "Steps" }, h("h2", {}, "Steps"), h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of steps" }, this.steps))),
-      h("section", { "aria-label": "Events" }, h("h2", {}, "Events"), h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of events" }, this.log)));
+      h("section", { "aria-label": "Events" },
+        h("div", { class: "section-head" }, h("h2", {}, "Events"), h("label", { class: "check" }, this.detailed, " every detail")),
+        h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of events" }, this.log)));
   }
 
   async start() {
@@ -134,7 +137,7 @@ class RunView {
     this.map.update(shown, rowsOf(shown)[0] || null);
     legendOf(this.legend, shown);
     stepList(this.steps, course);
-    logLines(this.log, events, this.position);
+    logLines(this.log, events, this.position, this.detailed.checked);
     this.steering.update(this.data, this.now);
   }
 

@@ -41,13 +41,15 @@ function stepLine(step, number, course) {
 }
 
 /** Draw the events up to that place, the last first. */
-export function logLines(place, events, position) {
+export function logLines(place, all, until, isDetailed) {
+  const events = isDetailed ? all : all.filter((event) => event.level !== "debug");
+  const position = isDetailed ? until : all.slice(0, until).filter((event) => event.level !== "debug").length;
   const from = Math.max(0, position - MOST_LINES);
-  const seal = `${from}-${position}`;
+  const seal = `${isDetailed}-${from}-${position}`;
   if (place.seal === seal) return;
-  const isNext = place.seal && place.from === from && position > place.position;
+  const isNext = place.seal && place.isDetailed === isDetailed && place.from === from && position > place.position;
   const line = (event) => h("li", { class: `level-${event.level || "info"}` }, h("time", { class: "mono quiet", datetime: event.at }, clockText(event.at)), ` ${event.text || event.type}`);
   if (isNext) place.prepend(...events.slice(place.position, position).map(line).reverse());
   else fill(place, events.slice(from, position).map(line).reverse(), from > 0 && h("li", { class: "quiet" }, `${from} earlier events: move the slider back to read them.`));
-  Object.assign(place, { seal, from, position });
+  Object.assign(place, { seal, from, position, isDetailed });
 }
