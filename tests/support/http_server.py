@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BIG = b"x" * 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What was posted; the names of the headers are in lower case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Server(ThreadingHTTPServer):
@@ -24,6 +35,7 @@ class Server(ThreadingHTTPServer):
         self.asked: list[str] = []
         self.refusing: set[str] = set()
         self.agents: set[str | None] = set()
+        self.received: list[Received] = []
         self.go_on = threading.Event()
 
     def handle_error(self, *_: object) -> None:
@@ -36,9 +48,19 @@ class Server(ThreadingHTTPServer):
 
 
 class Answers(BaseHTTPRequestHandler):
-    """`/status/N` answers N; the other paths misbehave as they are called."""
+    """`/status/N` answers N; `/again/N/M` answers N but 200 from the M-th time on.
+
+    The other paths misbehave as they are called.
+    """
 
     server: Server
+
+    def do_POST(self) -> None:
+        """Take it, and answer as to any request."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.casefold(): value for name, value in self.headers.items()}
+        self.server.received.append(Received(self.path, headers, body))
+        self.do_GET()
 
     def do_GET(self) -> None:
         """Answer."""
@@ -54,6 +76,12 @@ class Answers(BaseHTTPRequestHandler):
         elif self.path == "/redirect":
             self.send_response(302)
             self.send_header("Location", "/status/200")
+            self.end_headers()
+        elif self.path.startswith("/again/"):
+            _, _, status, often = self.path.split("/")
+            is_well = self.server.asked.count(self.path) >= int(often)
+            self.send_response(200 if is_well else int(status))
+            self.send_header("Retry-After", "1")
             self.end_headers()
         elif self.path == "/endless":
             self.send_response(200)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from vmssplan.notifying.values import Courier
+    from vmssplan.notifying.values import Answer, Courier
 
 LOGGER = logging.getLogger("vmssplan.notify")
 MOST_WAITING = 32
@@ -59,9 +59,14 @@ class Delivery:
     """The queue, and the thread behind it. Only `offer` and `close` are for other threads."""
 
     def __init__(
-        self, channels: Sequence[Channel], courier: Courier, clock: Callable[[], datetime]
+        self,
+        channels: Sequence[Channel],
+        courier: Courier,
+        clock: Callable[[], datetime],
+        pause: Callable[[int, Answer], timedelta | None] = pause_after,
     ) -> None:
         self._courier = courier
+        self._pause_after = pause
         self._clock = clock
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
@@ -152,7 +157,7 @@ class Delivery:
                 LOGGER.info("delivered %s of %s to %s", told.kind, told.run, channel.name)
                 return
             LOGGER.info("%s did not take %s: %s", channel.name, told.kind, answer)
-            pause = pause_after(attempt, answer)
+            pause = self._pause_after(attempt, answer)
             is_stale = self._closing.is_set() and bool(lane.waiting)
             if pause is None or is_stale:
                 often = f", {attempt} times" if attempt > 1 else ""

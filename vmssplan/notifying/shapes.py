@@ -35,6 +35,8 @@ _COLOURS = {
 }
 LONGEST_TITLE, LONGEST_TEXT, LONGEST_FACT = 150, 1_000, 500
 """Slack takes headers of 150 characters; a card of Teams may have 28 KB in all."""
+LARGEST_CARD = 26_000
+"""Bytes, so that there is room for what is around it; what does not fit is left out at the end."""
 MOST_FAILURES = 5
 
 
@@ -155,6 +157,8 @@ def _teams(told: Notification) -> Document:
             _runs({"text": beginning(one, LONGEST_FACT), "fontType": "Monospace"})
             for one in told.commands
         ]
+    while len(json.dumps(lines, ensure_ascii=False).encode()) > LARGEST_CARD:
+        lines.pop()
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
