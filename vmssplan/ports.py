@@ -236,7 +236,11 @@ class InstanceWork(Protocol):
         ...
 
 
-class Service(Backend, Access, Directory, InstanceWork, Protocol):
+class WorkBackend(Backend, InstanceWork, Protocol):
+    """What work on chosen instances is done with."""
+
+
+class Service(WorkBackend, Access, Directory, Protocol):
     """All that a command is connected to."""
 
 

@@ -285,13 +285,7 @@ async def _under_lock(operation: Operation, desk: Desk, *, must_be_same: bool) -
         )
         try:
             with interruptible(asker, console):
-                outcome = await carry_out(
-                    asker,
-                    session.backend,
-                    waits=care.wait is not False,
-                    plan=desk.target.plan,
-                    limit=desk.request.max_unavailable,
-                )
+                outcome = await carry_out(asker, session.backend, waits=care.wait is not False)
         except asyncio.CancelledError:
             console.error("stopped at once; an operation may still run", hint=desk.words())
             return ExitCode.CANCELLED

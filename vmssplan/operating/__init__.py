@@ -9,13 +9,13 @@ from vmssplan.operating.computing import (
     compute_operation,
     health_source,
     leave_reason,
+    scaling_refusal,
     touches_availability,
     whole_protection,
 )
 from vmssplan.operating.deciding import (
     Turn,
     Verdict,
-    capacity_refusal,
     next_turn,
     verdict_of,
 )
@@ -57,7 +57,6 @@ __all__ = [
     "Turn",
     "Verb",
     "Verdict",
-    "capacity_refusal",
     "changed_model",
     "command",
     "compute_operation",
@@ -66,6 +65,7 @@ __all__ = [
     "leave_reason",
     "main_state",
     "next_turn",
+    "scaling_refusal",
     "select",
     "state_words",
     "touches_availability",

@@ -266,28 +266,12 @@ def _scaled(
     if request.capacity is None:
         raise ValueError("a capacity goes with scale")
     source = health_source(live, plan)
-    serving, total = live.serving(source), len(live.instances)
-    going = max(0, total - request.capacity)
-    removable = [
-        one
-        for one in live.instances
-        if not (one.protected_from_scale_in or one.protected_from_scale_set_actions)
-    ]
-    may_go = sum(one.may_be_in_service(source) for one in removable)
-    lowest = len(serving) - min(going, may_go)
-    refused = hint = None
+    total = len(live.instances)
+    going, removable = max(0, total - request.capacity), _removable(live)
+    refused = scaling_refusal(live, request.capacity, floor, source)
+    hint = _hint(plan, going).replace("select fewer", "scale in smaller steps")
     if going > len(removable):
-        refused = (
-            f"{going} instances would have to go, and {total - len(removable)} of {total} are"
-            " protected from scale in"
-        )
         hint = "take the protection off: vmssplan instances protect --no-scale-in"
-    elif going and lowest < floor and may_go:
-        refused = (
-            f"scaling from {total} to {request.capacity} may leave {lowest} of {total} in service"
-            f" ({len(serving)} are now), and the floor is {floor}"
-        )
-        hint = _hint(plan, going).replace("select fewer", "scale in smaller steps")
     notes = (note, f"Azure chooses which {going} of {len(removable)} go") if going else ()
     return Operation(
         verb=Verb.SCALE,
@@ -296,15 +280,48 @@ def _scaled(
         batches=(),
         skipped=(),
         total=total,
-        in_service=len(serving),
+        in_service=live.in_service_count(source),
         floor=floor,
-        lowest=lowest,
+        lowest=_lowest_scaled(live, request.capacity, source),
         health=_health(plan, source),
         capacity=request.capacity,
         notes=notes,
         refused=refused,
-        hint=hint,
+        hint=hint if refused else None,
     )
+
+
+def scaling_refusal(live: ScaleSet, capacity: int, floor: int, source: HealthSource) -> str | None:
+    """Say why the set must not have so many instances; None when it may."""
+    total, serving = len(live.instances), live.in_service_count(source)
+    going, removable = total - capacity, _removable(live)
+    if going > len(removable):
+        return (
+            f"{going} instances would have to go, and {total - len(removable)} of {total} are"
+            " protected from scale in"
+        )
+    may_serve = any(one.may_be_in_service(source) for one in removable)
+    lowest = _lowest_scaled(live, capacity, source)
+    if going <= 0 or not may_serve or lowest >= floor:
+        return None
+    return (
+        f"scaling from {total} to {capacity} may leave {lowest} of {total} in service"
+        f" ({serving} are now), and the floor is {floor}"
+    )
+
+
+def _lowest_scaled(live: ScaleSet, capacity: int, source: HealthSource) -> int:
+    may_go = sum(one.may_be_in_service(source) for one in _removable(live))
+    going = max(0, len(live.instances) - capacity)
+    return live.in_service_count(source) - min(going, may_go)
+
+
+def _removable(live: ScaleSet) -> Sequence[Instance]:
+    return [
+        one
+        for one in live.instances
+        if not (one.protected_from_scale_in or one.protected_from_scale_set_actions)
+    ]
 
 
 def _health(plan: Plan | None, source: HealthSource) -> Health:

@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, assert_never
 from vmssplan.model import BUSY_STATES, FAILED
 from vmssplan.operating.computing import (
     admitted,
-    compute_operation,
     is_protected,
     leave_reason,
     touches_availability,
 )
-from vmssplan.operating.values import Left, Operation, Request, Verb
+from vmssplan.operating.values import Left, Operation, Verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmssplan.model import Amount, Instance, Plan, ScaleSet
+    from vmssplan.model import Instance, ScaleSet
 
 GONE = "no longer in the scale set"
 
@@ -82,14 +81,6 @@ def next_turn(operation: Operation, pending: Sequence[str], live: ScaleSet) -> T
         return Turn(left=tuple(left), waits_for="another operation works on what is left to do")
     why = f"{serving} of {len(live.instances)} in service, and the floor is {operation.floor}"
     return Turn(left=tuple(left), waits_for=why, is_floor=True)
-
-
-def capacity_refusal(
-    operation: Operation, limit: Amount | None, plan: Plan | None, live: ScaleSet
-) -> str | None:
-    """Say why the floor forbids the new capacity on the set as it is now; None when it does not."""
-    asked = Request(Verb.SCALE, capacity=operation.capacity, max_unavailable=limit)
-    return compute_operation(live, asked, plan).refused
 
 
 def verdict_of(operation: Operation, instance_id: str, live: ScaleSet) -> Verdict:

@@ -17,27 +17,19 @@ from vmssplan.working.capacity import CapacityWork
 from vmssplan.working.values import Ended, Note, NoteKind, Onlooker, WorkOutcome
 
 if TYPE_CHECKING:
-    from vmssplan.model import Amount, Plan
-    from vmssplan.ports import Service
+    from vmssplan.ports import WorkBackend
 
 __all__ = ["PATIENCE", "Asker", "Note", "NoteKind", "Onlooker", "WorkOutcome", "carry_out"]
 
 
-async def carry_out(
-    asker: Asker,
-    service: Service,
-    *,
-    waits: bool = True,
-    plan: Plan | None = None,
-    limit: Amount | None = None,
-) -> WorkOutcome:
+async def carry_out(asker: Asker, service: WorkBackend, *, waits: bool = True) -> WorkOutcome:
     """Carry the asker's Operation out; raises LockHeld when the set is another's meanwhile.
 
-    `plan` and `limit` are what the floor came from, which a change of the capacity asks again.
+    `waits` False: it ends once the last request is accepted.
     """
     operation = asker.operation
     capacity = operation.total if operation.capacity is None else operation.capacity
-    scaling = CapacityWork(asker, service, capacity, plan, limit, waits)
+    scaling = CapacityWork(asker, service, capacity, waits)
     batches = BatchWork(asker, service, waits)
     is_scaling = operation.verb is Verb.SCALE
     code, reason = ExitCode.SUCCESS, ""

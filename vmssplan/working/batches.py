@@ -20,7 +20,7 @@ from vmssplan.operating import (
     next_turn,
     whole_protection,
 )
-from vmssplan.ports import OperationHandle, Service
+from vmssplan.ports import OperationHandle, WorkBackend
 from vmssplan.working.asking import Asker, Sent
 from vmssplan.working.values import Ended, NoteKind
 
@@ -44,7 +44,7 @@ class BatchWork:
     """The batches of one Operation; `waits` False: the last request is not followed."""
 
     asker: Asker
-    service: Service
+    service: WorkBackend
     waits: bool = True
     done: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)

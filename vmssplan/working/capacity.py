@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from vmssplan.durations import format_duration
 from vmssplan.engine.evidence import SETTLE_TIME
 from vmssplan.errors import ExitCode
-from vmssplan.model import BUSY_STATES, FAILED, Amount, AzureError, OperationStatus, Plan
-from vmssplan.operating import capacity_refusal
+from vmssplan.model import BUSY_STATES, FAILED, AzureError, OperationStatus
+from vmssplan.operating import scaling_refusal
 from vmssplan.ports import InstanceWork
 from vmssplan.working.asking import Asker, Sent
 from vmssplan.working.values import Ended, NoteKind
@@ -25,13 +25,11 @@ _NO_REASON = AzureError("ProvisioningFailed", "no reason was given")
 
 @dataclass(slots=True)
 class CapacityWork:
-    """One change of the capacity; `plan` and `limit` are what its floor came from."""
+    """One change of the capacity; `waits` False: it is not followed."""
 
     asker: Asker
     service: InstanceWork
     capacity: int
-    plan: Plan | None = None
-    limit: Amount | None = None
     waits: bool = True
     done: list[str] = field(default_factory=list)
     failed: dict[str, AzureError] = field(default_factory=dict)
@@ -60,7 +58,8 @@ class CapacityWork:
         if count != operation.total:
             why = f"the set had {operation.total} instances, and has {count} now"
             raise Ended(ExitCode.STALE, why)
-        refused = capacity_refusal(operation, self.limit, self.plan, live)
+        source = operation.health.source
+        refused = scaling_refusal(live, self.capacity, operation.floor, source)
         if refused is not None:
             raise Ended(ExitCode.REFUSED, refused)
 
