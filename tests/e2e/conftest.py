@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.program import SCENARIOS, Program, Simulator, serving
+from tests.support.in_process import ProgramHere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,9 +15,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """Return the program in an empty folder."""
-    return Program(tmp_path)
+def program(tmp_path: Path, request: pytest.FixtureRequest) -> Program:
+    """Return the program in an empty folder.
+
+    What is started is another process; what is run to its end is one only for a test marked
+    `own_process`, for which the process itself matters: a second each that is well spent.
+    """
+    if request.node.get_closest_marker("own_process"):
+        return Program(tmp_path)
+    return ProgramHere(tmp_path)
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ from tests.support.workflows import ACTION, Job, bash, load, with_program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the steps are for bash")
+pytestmark = [
+    pytest.mark.own_process,
+    pytest.mark.skipif(os.name != "posix", reason="the steps are for bash"),
+]
 MARKER = "<!-- vmssplan plan -->"
 SCRIPTS = ROOT / ".github" / "scripts"
 WEB = (PLANS / "web-jammy.yaml").read_text("utf-8")

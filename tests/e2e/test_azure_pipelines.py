@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="the steps are for bash")
+pytestmark = [
+    pytest.mark.own_process,
+    pytest.mark.skipif(os.name != "posix", reason="the steps are for bash"),
+]
 TEMPLATE = ROOT / "docs" / "azure-pipelines.yml"
 MARKER = "<!-- vmssplan plan -->"
 WEB = (PLANS / "web-jammy.yaml").read_text("utf-8")

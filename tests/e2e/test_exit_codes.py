@@ -20,6 +20,8 @@ from vmssplan.errors import ExitCode
 if TYPE_CHECKING:
     from tests.e2e.program import Program
 
+pytestmark = pytest.mark.own_process
+
 WEB = PLANS / "web-jammy.yaml"
 WEB_SET = ("--simulator", SCENARIOS / "web-12.yaml")
 OLD = "22.04.202609010"

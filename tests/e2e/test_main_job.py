@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.program import PLANS, SCENARIOS
 
 if TYPE_CHECKING:
     from tests.e2e.program import Program, Simulator
+
+pytestmark = pytest.mark.own_process
 
 WEB = PLANS / "web-jammy.yaml"
 WEB_SET = ("--simulator", SCENARIOS / "web-12.yaml")

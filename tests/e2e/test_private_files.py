@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+pytestmark = [
+    pytest.mark.own_process,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes"),
+]
 
 PLAN = PLANS / "web-jammy.yaml"
 SCENARIO = SCENARIOS / "web-12.yaml"

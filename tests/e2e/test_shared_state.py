@@ -162,6 +162,7 @@ def test_a_lease_that_cannot_be(program: Program, team: dict[str, str], lease: s
     assert "expected a duration from PT15S to PT60S" in refused.err
 
 
+@pytest.mark.own_process
 def test_a_missing_package_is_named(program: Program, team: dict[str, str]) -> None:
     """Without the extra the command that installs it is told."""
     (program.folder / "sitecustomize.py").write_text(

@@ -46,6 +46,7 @@ def test_a_plan_is_tried_in_a_fork(program: Program, web: Simulator) -> None:
     assert program.run("plan", WEB, *web.arguments, "--detailed-exitcode").code == 2
 
 
+@pytest.mark.own_process
 def test_an_admin_token_is_asked_for_and_used(program: Program) -> None:
     """With a token in a file, its bearer may ask, and our own commands by their environment."""
     token = "a-token-of-some-length"  # noqa: S105 - an example

@@ -20,6 +20,8 @@ from vmssplan.report.event_words import TYPES
 if TYPE_CHECKING:
     from tests.e2e.program import Program, Result, Simulator
 
+pytestmark = pytest.mark.own_process
+
 PLAN = PLANS / "web-jammy.yaml"
 EMBEDDED = ("--simulator", SCENARIOS / "web-12.yaml")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
 )
@@ -22,6 +23,8 @@ from tests.e2e.program import PLANS, SCENARIOS, Program
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.own_process
 
 PLAN = PLANS / "web-jammy.yaml"
 SIMULATOR = ("--simulator", SCENARIOS / "web-12.yaml")

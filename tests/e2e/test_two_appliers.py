@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tests.e2e.program import Program, Result, Simulator
     from vmssplan.engine import Event
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP")
+pytestmark = [
+    pytest.mark.own_process,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGSTOP"),
+]
 
 RUN = "web-jammy-1"
 ME = LockHolder("test", "here", 0, START, "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from functools import cached_property
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,10 +52,15 @@ def _transplant_methods(source: type, target: type) -> None:
         before, after = _function(attribute), _function(vars(source).get(name))
         if before is None or after is None:
             continue
-        if name == "__init__":
-            before.__defaults__, before.__kwdefaults__ = after.__defaults__, after.__kwdefaults__
-        elif not name.startswith("__") and isinstance(before.__code__, CodeType):
+        if not _is_generated(before):
             _transplant(after, before)
+        elif name == "__init__":
+            before.__defaults__, before.__kwdefaults__ = after.__defaults__, after.__kwdefaults__
+
+
+def _is_generated(function: FunctionType) -> bool:
+    """Tell whether the dataclass wrote it: its code names things that only it has."""
+    return function.__code__.co_filename == "<string>"
 
 
 def _function(attribute: object) -> FunctionType | None:

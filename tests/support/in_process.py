@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.e2e.program import environment
+import pytest
+
+from tests.e2e.program import Program, Result, environment
 from vmssplan.cli import run
 from vmssplan.cli.logs import SDK_TRACE, StandardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-
-    import pytest
 
 LOGGERS = ("", "vmssplan", "azure", SDK_TRACE, "opentelemetry")
 
@@ -74,3 +76,23 @@ class Here:
             code = run([str(one) for one in arguments])
         said = self._capsys.readouterr()
         return Answer(code, said.out, said.err)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramHere(Program):
+    """The program in one working folder, which runs to its end in this process."""
+
+    def run(self, *arguments: str | Path, **extra: str) -> Result:
+        """Run to the end, without a terminal."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, Path(os.devnull).open() as nothing:
+            patch.chdir(self.folder)
+            kept = environment(**extra)
+            for name in set(os.environ) - set(kept):
+                patch.delenv(name)
+            for name, value in kept.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", nothing)
+            with redirect_stdout(out), redirect_stderr(err), logging_put_back():
+                code = run([str(one) for one in arguments])
+        return Result(code, out.getvalue(), err.getvalue())

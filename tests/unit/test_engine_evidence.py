@@ -177,6 +177,23 @@ def test_one_whose_health_is_awaited_and_that_goes_is_skipped() -> None:
     assert gone in learn(state, Live(changed(vm_id="vm-another", **DONE)), START)
 
 
+def test_another_machine_is_not_taken_for_the_one_that_was_well() -> None:
+    """It serves under the same id, and yet the one whose health was awaited is gone."""
+    state = upgrading(MADE, *PROVEN[:2])
+    facts = learn(state, Live(changed(vm_id="vm-another", **DONE)), START)
+
+    assert ev.InstanceSkipped(START, "0", GONE) in facts
+    assert learn(state, Live(changed(**DONE)), START) == ()
+
+
+def test_one_is_ready_at_the_very_moment() -> None:
+    """Healthy for as long as was asked, and not a moment longer."""
+    state, ready = upgrading(MADE, *PROVEN[:2]), Live(changed(**DONE))
+
+    assert learn(state, ready, START + seconds(29.999)) == ()
+    assert learn(state, ready, START + seconds(30)) == (PROVEN[2],)
+
+
 # How a request ended.
 
 

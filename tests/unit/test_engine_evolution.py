@@ -78,6 +78,13 @@ def test_the_floor_is_forgotten_when_something_starts() -> None:
     assert evolve(state, started(1, "0")[0]).floor_reached_at is None
 
 
+def test_the_floor_of_one_step_is_not_that_of_the_next() -> None:
+    """What waited for room in one waits anew in the other."""
+    state = upgrading(BATCHES, ev.FloorReached(START, 2, 2), ev.StepCompleted(LATER, 2))
+
+    assert evolve(state, ev.StepStarted(LATER, 3)).floor_reached_at is None
+
+
 # Instances.
 
 

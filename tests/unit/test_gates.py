@@ -91,6 +91,13 @@ def judged(answers: str, counting: Counting) -> Verdict:
     return gate_verdict(tally_of(answers), counting).verdict
 
 
+@pytest.mark.parametrize("answers", ["", "S", "F", "I", "ES", "EEF"])
+def test_rows_begin_at_nothing(answers: str) -> None:
+    """What breaks a row leaves none of it: the next error is the first."""
+    assert tally_of(answers).errors_in_row == 0
+    assert tally_of(answers + "E").errors_in_row == 1
+
+
 @pytest.mark.parametrize(
     ("answers", "counting", "verdict", "reason"),
     [
