@@ -52,7 +52,7 @@ def _transplant_methods(source: type, target: type) -> None:
         before, after = _function(attribute), _function(vars(source).get(name))
         if before is None or after is None:
             continue
-        if not _is_generated(before):
+        if not (name.startswith("__") and _is_generated(before)):
             _transplant(after, before)
         elif name == "__init__":
             before.__defaults__, before.__kwdefaults__ = after.__defaults__, after.__kwdefaults__
