@@ -43,7 +43,8 @@ async def prepare(
     if live is None:
         live, _ = await backend.observe(target)
     if request.verb in ROLLOUT_VERBS:
-        return await compute(upgrade_plan(live, request, plan), backend, report, boot, live)
+        wished = upgrade_plan(live, request, plan)
+        return await compute(wished, backend, _without_the_obvious(report), boot, live)
     wanted = None if plan is None else await resolve(plan.model, live, backend)
     return compute_operation(live, request, plan, wanted), live
 

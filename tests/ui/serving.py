@@ -155,7 +155,7 @@ def served(
     )
     runs = Runs(LocalState(folder))
     sources = Sources(Shown("simulator", "test"), runs, backend, watch, Wishes(plans, backend))
-    children = Children(folder / "ui", lambda _: ("--state-dir", str(folder)), {}, program)
+    children = Children(folder / "ui", lambda _: ("--state-dir", str(folder)), {}, program=program)
     hands = Hands(Previews(plans, lambda _: backend, watch), children)
     ready = threading.Event()
     server = PageServer(

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 SUBSCRIPTION = "AZURE_SUBSCRIPTION_ID"
 ONLY_STATE = frozenset({"approve", "reject", "pause", "abort"})
+STATE_IS_SELECTION = frozenset({"instances", "scale"})
+"""Verbs whose --state selects instances; they read the place of Runs from the environment."""
 SERVED_SPEED = "60x"
 PANEL = "Page"
 
@@ -320,7 +322,8 @@ def _hands(
         return session.probing(RealProbes(os.environ, console.say), health)
 
     folder = connection.state_dir / "ui"
-    children = Children(folder, lambda verb: options_of(verb, connection), os.environ)
+    place = {} if connection.state is None else {"VMSSPLAN_STATE": connection.state}
+    children = Children(folder, lambda verb: options_of(verb, connection), os.environ, place)
     return Hands(Previews(loaded, backend_for, watch), children, simulator)
 
 
@@ -339,7 +342,7 @@ def options_of(verb: str, connection: Connection) -> tuple[str, ...]:
         words += ["--cloud", connection.cloud]
     if connection.state_dir != DEFAULT_STATE:
         words += ["--state-dir", str(connection.state_dir)]
-    if connection.state is not None:
+    if connection.state is not None and verb not in STATE_IS_SELECTION:
         words += ["--state", connection.state]
     return tuple(words)
 

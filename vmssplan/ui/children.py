@@ -90,7 +90,7 @@ class Children:
     """The commands that this server has started.
 
     `options` are those of the service and the state, after every command. `environment` is the
-    server's own; the options say everything that its variables might say else.
+    server's own, but for what the options say, and with `also`.
     """
 
     def __init__(
@@ -98,13 +98,15 @@ class Children:
         folder: Path,
         options: Callable[[str], Sequence[str]],
         environment: Mapping[str, str],
+        also: Mapping[str, str] | None = None,
         program: Sequence[str] = (sys.executable, "-m", "vmssplan"),
     ) -> None:
         self._folder = folder
         self._options = options
         self._program = tuple(program)
         hidden = {**environment, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-        self._environment = {k: v for k, v in hidden.items() if k not in _SAID_IN_OPTIONS}
+        kept = {k: v for k, v in hidden.items() if k not in _SAID_IN_OPTIONS}
+        self._environment = {**kept, **(also or {})}
         self._children: dict[str, Child] = {}
 
     def words(self, words: Sequence[str]) -> tuple[str, ...]:
