@@ -11,7 +11,7 @@ any size.
 
 from vmssplan.verifying.bound import Bound, bound_of
 from vmssplan.verifying.exploring import Explored, Limits, explore
-from vmssplan.verifying.judging import MEANINGS, Breach, Property
+from vmssplan.verifying.facts import MEANINGS, Breach, Property
 from vmssplan.verifying.moves import Group, Kind, Move
 from vmssplan.verifying.reducing import Small, made_up, reduce_set
 from vmssplan.verifying.scene import ENGINE, Scene, Scheduler, scene_of

@@ -12,7 +12,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Wait
-from vmssplan.verifying.judging import Breach, Property
+from vmssplan.verifying.facts import Breach, Property
 from vmssplan.verifying.keys import key_of
 from vmssplan.verifying.leaping import follow
 from vmssplan.verifying.moves import Group, Kind, Move

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vmssplan.engine.instructions import Instruction
     from vmssplan.engine.state import Deferral, InFlight, People, Progress, RunState
-    from vmssplan.verifying.judging import Watch
+    from vmssplan.verifying.facts import Watch
     from vmssplan.verifying.stepping import Situation
     from vmssplan.verifying.world import Machine, World
 

@@ -33,8 +33,8 @@ from vmssplan.errors import ExitCode
 from vmssplan.gates import Verdict
 from vmssplan.model import Method, OperationStatus
 from vmssplan.pacing import pause_after_refusal
-from vmssplan.verifying import judging
-from vmssplan.verifying.judging import Breach, Facts, Property, Watch
+from vmssplan.verifying import judging, judging_steps
+from vmssplan.verifying.facts import Breach, Facts, Property, Watch
 from vmssplan.verifying.scene import Scene, seconds_of, time_of
 from vmssplan.verifying.world import World, report_of
 
@@ -267,10 +267,10 @@ class Process:
         watch = self.watch
         match event:
             case ev.StepStarted(step=step):
-                self.blame(judging.judge_step_begun(step, self.facts()))
+                self.blame(judging_steps.judge_step_begun(step, self.facts()))
                 self.watch = watch.asked_afresh()._replace(began=self.now)
             case ev.StepCompleted(step=step):
-                self.blame(judging.judge_step_done(step, self.facts()))
+                self.blame(judging_steps.judge_step_done(step, self.facts()))
                 self.watch = watch._replace(completed=step, began=-1)
             case ev.UpgradeIntended(instance_ids=ids):
                 machines = {one.id: one.vm for one in self.world.shown}

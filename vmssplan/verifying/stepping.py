@@ -24,7 +24,7 @@ from vmssplan.engine.instructions import Abort, Approve, GoOn, Hold, Instruction
 from vmssplan.errors import ExitCode
 from vmssplan.gates import Verdict
 from vmssplan.rollout import Approval
-from vmssplan.verifying.judging import Breach, Watch
+from vmssplan.verifying.facts import Breach, Watch
 from vmssplan.verifying.moves import Kind, Move
 from vmssplan.verifying.nature import happened, natural_moves, pass_seconds, receive
 from vmssplan.verifying.process import Died, Point, Process

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmssplan.engine import Command, Event
-from vmssplan.verifying.judging import Breach
+from vmssplan.verifying.facts import Breach
 from vmssplan.verifying.leaping import follow
 from vmssplan.verifying.moves import Move
 from vmssplan.verifying.stepping import begin
