@@ -13,7 +13,7 @@ from vmss_simulator.errors import ArmError
 from vmss_simulator.operations import end_step, start_operation
 from vmss_simulator.power import begin_machine_work, nothing_to_do
 from vmss_simulator.scaling import with_capacity
-from vmss_simulator.state import StepEnds
+from vmss_simulator.tasks import StepEnds
 from vmss_simulator.values import OperationKind, ProvisioningState
 from vmss_simulator.work import begin_delete, begin_work, current_target
 from vmss_simulator.writes import check_no_conflict, choose, find, target_of
@@ -21,7 +21,8 @@ from vmss_simulator.writes import check_no_conflict, choose, find, target_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmss_simulator.state import State, Target
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Target
     from vmss_simulator.values import Instance, Operation, ScaleSet, ScaleSetKey
 
 # Without a guest to shut down in good order, or with a deletion forced, it goes faster (assumed).

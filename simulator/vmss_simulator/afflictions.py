@@ -22,7 +22,7 @@ from vmss_simulator.effects import (
     UnhealthyAfter,
 )
 from vmss_simulator.fault_texts import NO_HOST, os_provisioning_timed_out
-from vmss_simulator.state import AgentReports, HealthTurns, InstanceSettles
+from vmss_simulator.tasks import AgentReports, HealthTurns, InstanceSettles
 from vmss_simulator.values import HealthState, InstanceView, ProvisioningState
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from vmss_simulator.effects import WorkEffect
     from vmss_simulator.faults import FaultRule
-    from vmss_simulator.state import State, Work
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Work
     from vmss_simulator.values import Instance, OperationKind, ScaleSetKey
 
 

@@ -15,13 +15,14 @@ from vmss_simulator.operations import is_busy, start_operation
 from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
 from vmss_simulator.rolling_turns import begin
-from vmss_simulator.state import PlatformLooks
+from vmss_simulator.tasks import PlatformLooks
 from vmss_simulator.upgrade_policy import RollingPolicy, automatic_os_policy, rolling_policy
 from vmss_simulator.values import OperationKind
 from vmss_simulator.work import current_target
 
 if TYPE_CHECKING:
-    from vmss_simulator.state import State, Target
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Target
     from vmss_simulator.values import Operation, ScaleSet, ScaleSetKey
 
 

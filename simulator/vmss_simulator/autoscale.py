@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
 from vmss_simulator.errors import ArmError
-from vmss_simulator.state import AutoscaleDue
+from vmss_simulator.tasks import AutoscaleDue
 from vmss_simulator.values import AutoscaleSetting, OperationKind, ScaleSetKey
 from vmss_simulator.writes import CONFLICT, write_model
 

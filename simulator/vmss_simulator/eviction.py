@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vmss_simulator.errors import ArmError
 from vmss_simulator.policies import eviction_policy
 from vmss_simulator.scaling import with_capacity
-from vmss_simulator.state import EvictionDue
+from vmss_simulator.tasks import EvictionDue
 from vmss_simulator.values import HealthState, PowerState
 from vmss_simulator.writes import check_not_deleting, find, find_instance
 

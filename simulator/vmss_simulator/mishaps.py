@@ -30,7 +30,7 @@ from vmss_simulator.fault_texts import NO_HOST
 from vmss_simulator.instance_writes import write_instance
 from vmss_simulator.operations import end_operation, end_step
 from vmss_simulator.rolling_upgrades import start_rolling_upgrade
-from vmss_simulator.state import (
+from vmss_simulator.tasks import (
     ActorActs,
     ActorWrites,
     AgentReports,
@@ -55,7 +55,8 @@ if TYPE_CHECKING:
 
     from vmss_simulator.effects import Action
     from vmss_simulator.faults import FaultRule
-    from vmss_simulator.state import FaultTask, State
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import FaultTask
     from vmss_simulator.values import Instance, ScaleSetKey
 
 _CONFLICT_STATUS = 409

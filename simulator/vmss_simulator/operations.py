@@ -14,7 +14,7 @@ from vmss_simulator.admission import subject_of
 from vmss_simulator.effects import EndOperation, FailAgain, HoldOperation, KeepScaleSetUpdating
 from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.randomness import draw_guid
-from vmss_simulator.state import OperationCut, Running, ScaleSetSettles, StepEnds
+from vmss_simulator.tasks import OperationCut, Running, ScaleSetSettles, StepEnds
 from vmss_simulator.values import Operation, OperationKind, OperationStatus, ProvisioningState
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmss_simulator.state import Target
+from vmss_simulator.tasks import Target
 from vmss_simulator.values import HealthState, PowerState, ProvisioningState
 from vmss_simulator.work import end_of, new_work, schedule_work
 

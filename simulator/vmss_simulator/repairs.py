@@ -16,7 +16,7 @@ from vmss_simulator.operations import end_step, start_operation
 from vmss_simulator.policies import repairs_policy
 from vmss_simulator.power import begin_machine_work
 from vmss_simulator.scaling import add_instances
-from vmss_simulator.state import RepairDue
+from vmss_simulator.tasks import RepairDue
 from vmss_simulator.values import HealthState, Instance, OperationKind
 from vmss_simulator.work import begin_delete, begin_work, current_target
 from vmss_simulator.writes import target_of

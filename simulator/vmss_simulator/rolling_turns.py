@@ -24,13 +24,14 @@ from vmss_simulator.rolling_health import (
 from vmss_simulator.rolling_report import located_breach, report
 from vmss_simulator.rolling_run import RollingKind, RollingRun, Stage
 from vmss_simulator.rolling_work import begin_batch, begin_clearing, begin_restoring
-from vmss_simulator.state import RollingTurn
+from vmss_simulator.tasks import RollingTurn
 from vmss_simulator.values import OperationStatus
 from vmss_simulator.work import current_target
 
 if TYPE_CHECKING:
     from vmss_simulator.rolling import Member
-    from vmss_simulator.state import State, Target
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Target
     from vmss_simulator.upgrade_policy import RollingPolicy
     from vmss_simulator.values import Operation, ScaleSet
 

@@ -18,7 +18,7 @@ from vmss_simulator.operations import end_step, is_busy, open_step, start_operat
 from vmss_simulator.rolling_health import is_left_out
 from vmss_simulator.rolling_run import RollingKind
 from vmss_simulator.rolling_turns import begin, take_turns
-from vmss_simulator.state import (
+from vmss_simulator.tasks import (
     HealthTurns,
     InstanceVanishes,
     ModelSettles,
@@ -36,7 +36,8 @@ from vmss_simulator.writes import check_no_conflict, find, find_instance
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmss_simulator.state import State, Task
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Task
     from vmss_simulator.values import Operation, RollingUpgrade, ScaleSet, ScaleSetKey
 
 NOTHING_TO_CANCEL = "There is no ongoing Rolling Upgrade to cancel."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator.rolling_run import RollingKind, RollingRun, Stage
 from vmss_simulator.scaling import update_domains
-from vmss_simulator.state import Target, WorkEnds
+from vmss_simulator.tasks import Target, WorkEnds
 from vmss_simulator.topology import new_instance
 from vmss_simulator.values import HealthState, PowerState, ProvisioningState
 from vmss_simulator.work import begin_delete, begin_work, end_of, new_work, schedule_work

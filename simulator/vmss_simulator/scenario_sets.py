@@ -16,7 +16,7 @@ from vmss_simulator.options import Options
 from vmss_simulator.randomness import draw_guid, stream
 from vmss_simulator.scenario_model import render_body
 from vmss_simulator.scenario_text import KeyPath, Problem
-from vmss_simulator.state import Target
+from vmss_simulator.tasks import Target
 from vmss_simulator.topology import new_instance
 from vmss_simulator.values import (
     CustomMetrics,

@@ -1,8 +1,8 @@
 """Everything that changes in a world: dictionaries of frozen values, the log, the timetable.
 
 Mutated only through the methods here, so that the in-service count and the log always agree
-with the instances. What happens next is kept as data (`Task`), never as a closure, so that a
-copy of the state is a copy of the future too.
+with the instances. What happens next is kept as data (`tasks`), so that a copy of the state is a
+copy of the future too.
 """
 
 from __future__ import annotations
@@ -10,19 +10,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator import documents
-from vmss_simulator.effects import (
-    Action,
-    EndOperation,
-    FailWork,
-    KeepInstanceUpdating,
-    OperationEffect,
-    SilenceAgent,
-)
-from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue
 from vmss_simulator.options import Options
@@ -30,14 +21,12 @@ from vmss_simulator.randomness import Latencies, draw_share, stream
 from vmss_simulator.resource_groups import GroupKey, ResourceGroup, keep_group
 from vmss_simulator.roles import OWNER, RoleAssignment
 from vmss_simulator.rolling_run import RollingRun
+from vmss_simulator.tasks import Running, Task
 from vmss_simulator.throttling import Throttle
 from vmss_simulator.values import (
     AutoscaleSetting,
-    ExtensionStatus,
-    HealthState,
     Instance,
     Operation,
-    PowerState,
     RollingUpgrade,
     ScaleSet,
     ScaleSetKey,
@@ -47,251 +36,6 @@ from vmss_simulator.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from random import Random
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an instance is made of: a model, with `latest` resolved."""
-
-    image_reference: Mapping[str, Any]
-    exact_version: str | None
-    vm_size: str
-    fingerprint: str
-    extensions: tuple[ExtensionStatus, ...]
-    has_health: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What an operation does to one instance, decided when it starts.
-
-    It is void as soon as something else is done to the instance (`epoch`). The machine runs on
-    through quiet work.
-    """
-
-    operation_id: str
-    key: ScaleSetKey
-    instance_id: str
-    verb: str
-    target: Target
-    epoch: int
-    power_after: PowerState = PowerState.RUNNING
-    is_quiet: bool = False
-    failure: FailWork | None = None
-    factor: float = 1.0
-    never_ends: bool = False
-    settles_as: HealthState = HealthState.HEALTHY
-    turns: tuple[tuple[timedelta, HealthState], ...] = ()  # counted from when it has settled
-    keeps_extensions: bool = False
-    silence: SilenceAgent | None = None
-    stays_updating: KeepInstanceUpdating | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettles:
-    """The model write itself is done; what it sets off begins."""
-
-    operation_id: str
-    key: ScaleSetKey
-    model_changed: bool
-    capacity_changed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DiskReplaced:
-    """The instance has its new OS disk and begins to boot."""
-
-    work: Work
-
-
-@dataclass(frozen=True, slots=True)
-class WorkEnds:
-    """The operation is done with the instance."""
-
-    work: Work
-
-
-@dataclass(frozen=True, slots=True)
-class WorkFails:
-    """The operation gives up on the instance."""
-
-    work: Work
-    failure: FailWork
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceVanishes:
-    """The instance is gone."""
-
-    operation_id: str
-    key: ScaleSetKey
-    instance_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class HealthTurns:
-    """The instance's health changes, unless it has been worked on since (`epoch`)."""
-
-    key: ScaleSetKey
-    instance_id: str
-    epoch: int
-    health: HealthState
-
-
-@dataclass(frozen=True, slots=True)
-class StepEnds:
-    """A part of an operation that is about no instance is done."""
-
-    operation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ActorWrites:
-    """Somebody else patches the model."""
-
-    actor: str
-    key: ScaleSetKey
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ActorActs:
-    """Somebody else does something to a set or its instances."""
-
-    actor: str
-    key: ScaleSetKey
-    action: Action
-
-
-@dataclass(frozen=True, slots=True)
-class FaultStrikes:
-    """What a rule has happen at a time happens to a set, if the rule is still there."""
-
-    rule: str
-    key: ScaleSetKey
-
-
-@dataclass(frozen=True, slots=True)
-class HostsReturn:
-    """The hosts that an outage took away are back."""
-
-    rule: str
-    key: ScaleSetKey
-
-
-@dataclass(frozen=True, slots=True)
-class AgentReports:
-    """The machine's agent reports again, unless it has been worked on since (`epoch`)."""
-
-    key: ScaleSetKey
-    instance_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class InstanceSettles:
-    """An instance that went on saying `Updating` stops to, unless worked on since (`epoch`)."""
-
-    key: ScaleSetKey
-    instance_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class ScaleSetSettles:
-    """A set that went on saying `Updating` stops to, unless an operation runs on it."""
-
-    key: ScaleSetKey
-
-
-@dataclass(frozen=True, slots=True)
-class OperationCut:
-    """An operation is ended before its time."""
-
-    operation_id: str
-    end: EndOperation
-
-
-FaultTask = (
-    ActorWrites
-    | ActorActs
-    | FaultStrikes
-    | HostsReturn
-    | AgentReports
-    | InstanceSettles
-    | ScaleSetSettles
-    | OperationCut
-)
-
-
-@dataclass(frozen=True, slots=True)
-class EvictionDue:
-    """The platform takes a spot instance away."""
-
-    key: ScaleSetKey
-    instance_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class RepairDue:
-    """An unhealthy instance may be repaired now, unless it has been worked on since (`epoch`)."""
-
-    key: ScaleSetKey
-    instance_id: str
-    epoch: int
-
-
-@dataclass(frozen=True, slots=True)
-class AutoscaleDue:
-    """Autoscale looks at a set: it wants this capacity, None for the one the set has."""
-
-    key: ScaleSetKey
-    capacity: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RollingTurn:
-    """The pause of a native rolling upgrade is over, or its wait for health."""
-
-    key: ScaleSetKey
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformLooks:
-    """The platform looks whether a set is to have an automatic OS upgrade."""
-
-    key: ScaleSetKey
-
-
-RollingTask = RollingTurn | PlatformLooks
-
-EverydayTask = DiskReplaced | WorkEnds | HealthTurns
-"""What a rollout has most of; it begins no rolling upgrade, and only moves one that goes on."""
-
-Task = (
-    ModelSettles
-    | DiskReplaced
-    | WorkEnds
-    | WorkFails
-    | InstanceVanishes
-    | HealthTurns
-    | StepEnds
-    | FaultTask
-    | EvictionDue
-    | RepairDue
-    | AutoscaleDue
-    | RollingTask
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """How far a running operation is: steps still to end, and what has failed so far."""
-
-    remaining: int
-    writes_model: bool
-    failures: tuple[ErrorDetail, ...] = ()
-    effects: tuple[OperationEffect, ...] = ()
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from vmss_simulator.eviction import evict
 from vmss_simulator.operations import end_step
 from vmss_simulator.repairs import repair, watch, watch_all
 from vmss_simulator.scaling import scale, trim
-from vmss_simulator.state import (
+from vmss_simulator.tasks import (
     AutoscaleDue,
     DiskReplaced,
     EvictionDue,
@@ -34,7 +34,8 @@ from vmss_simulator.work import (
 )
 
 if TYPE_CHECKING:
-    from vmss_simulator.state import State, Work
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Work
 
 DueTask = (
     ModelSettles

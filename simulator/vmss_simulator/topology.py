@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    from vmss_simulator.state import Target
+    from vmss_simulator.tasks import Target
 
 _PLACEMENT_GROUP_SIZE = 100
 _BASE36 = string.digits + string.ascii_lowercase

@@ -14,7 +14,7 @@ from vmss_simulator import documents
 from vmss_simulator.afflictions import afflicted, await_health, settle, with_failed_extension
 from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.operations import end_step, open_step
-from vmss_simulator.state import (
+from vmss_simulator.tasks import (
     DiskReplaced,
     HealthTurns,
     InstanceVanishes,
@@ -36,7 +36,8 @@ from vmss_simulator.values import (
 if TYPE_CHECKING:
     from vmss_simulator.effects import FailWork
     from vmss_simulator.randomness import Latency
-    from vmss_simulator.state import State, Task
+    from vmss_simulator.state import State
+    from vmss_simulator.tasks import Task
     from vmss_simulator.values import ScaleSet, ScaleSetKey
 
 _MILLISECOND = timedelta(milliseconds=1)

@@ -18,7 +18,7 @@ from vmss_simulator.randomness import draw_guid
 from vmss_simulator.resource_groups import check_open
 from vmss_simulator.rolling_turns import supersede
 from vmss_simulator.scaling import check_scale_in
-from vmss_simulator.state import ModelSettles, StepEnds, Target
+from vmss_simulator.tasks import ModelSettles, StepEnds, Target
 from vmss_simulator.values import Operation, OperationKind, ProvisioningState, ScaleSet, ScaleSetKey
 from vmss_simulator.work import begin_work, current_target, is_current
 
