@@ -88,12 +88,22 @@ def changed_model(wanted: ModelFields, live: ModelFields, change: ModelChange) -
         )
     image = wanted.image
     if change.image_uri is not None:
-        image = UriImage(change.image_uri)
+        image = UriImage(_address(change.image_uri))
     elif change.image_id is not None:
         image = ResourceImage(change.image_id)
     elif is_edited:
         image = _edited(wanted.image or live.image, change)
     return replace(wanted, image=image, vm_size=change.vm_size or wanted.vm_size)
+
+
+def _address(text: str) -> str:
+    """Return the address of a disk, where it is one without a secret in its query."""
+    if not text.startswith("https://") or "?" in text or "#" in text:
+        raise UsageInvalid(
+            "--image-uri is no address of a disk",
+            hint="expected https://ACCOUNT.blob.core.windows.net/..., without a query",
+        )
+    return text
 
 
 def _edited(image: ImageReference | None, change: ModelChange) -> ImageReference:
