@@ -21,7 +21,7 @@ from vmssplan.backends.arm_documents import read_image
 from vmssplan.backends.azure import AzureBackend
 from vmssplan.errors import VmssplanError
 from vmssplan.model import ModelFields, PlatformImage, ResourceImage, UriImage
-from vmssplan.ports import Backend
+from vmssplan.ports import Backend, Directory
 from vmssplan.redaction import redacted
 
 if TYPE_CHECKING:
@@ -86,6 +86,8 @@ CALLS: dict[str, Callable[[AzureBackend, World], Awaitable[Any]]] = {
     "autoscale_settings": _autoscale,
     "write_autoscale": lambda backend, _: backend.write_autoscale(PINNED),
     "addresses": lambda backend, _: backend.addresses(TARGET),
+    "scale_sets": lambda backend, _: backend.scale_sets(TARGET.subscription_id),
+    "told": lambda backend, _: backend.told(TARGET, "0"),
 }
 NONE_IS_NO_ERROR = {("rolling_upgrade_in_progress", 404), ("addresses", 404)}
 
@@ -100,7 +102,8 @@ def _opened(world: World) -> AzureBackend:
 
 def test_every_way_to_ask_is_tried() -> None:
     """A method that the port learns of needs its call here."""
-    methods = {name for name in vars(Backend) if not name.startswith("_")}
+    ports = (*vars(Backend), *vars(Directory))
+    methods = {name for name in ports if not name.startswith("_")}
     assert set(CALLS) == methods - {"aclose"}
 
 

@@ -63,6 +63,8 @@ SPARED: dict[str, frozenset[str]] = {
         {
             "location",
             "etag",
+            "id",
+            "zones",
             "sku.name",
             "properties.orchestrationMode",
             "properties.provisioningState",
@@ -85,11 +87,25 @@ SPARED: dict[str, frozenset[str]] = {
             "properties.osProfile.computerName",
             *(f"properties.storageProfile.{name}" for name in _IMAGE),
             "properties.storageProfile.osDisk.image.uri",
+            "properties.instanceView.placementGroupId",
             "properties.instanceView.statuses.code",
             "properties.instanceView.vmHealth.status.code",
             "properties.instanceView.extensions.name",
             "properties.instanceView.extensions.statuses.code",
         }
+    ),
+    "view": frozenset(
+        f"properties.instanceView.{place}{name}"
+        for place in (
+            "",
+            "statuses.",
+            "vmAgent.statuses.",
+            "vmHealth.status.",
+            "extensions.",
+            "extensions.statuses.",
+            "extensions.substatuses.",
+        )
+        for name in ("name", "code", "level", "time")
     ),
     "rollingUpgrade": frozenset({"properties.runningStatus.code"}),
     "imageVersion": frozenset({"name"}),
@@ -121,6 +137,7 @@ TOLD = frozenset({"message", "displayStatus"})
 _MODELS: dict[str, Any] = {
     "scaleSet": compute.VirtualMachineScaleSet,
     "instance": compute.VirtualMachineScaleSetVM,
+    "view": compute.VirtualMachineScaleSetVM,
     "rollingUpgrade": compute.RollingUpgradeStatusInfo,
     "imageVersion": compute.VirtualMachineImageResource,
     "galleryVersion": compute.GalleryImageVersion,
@@ -132,7 +149,8 @@ _MODELS: dict[str, Any] = {
 _KINDS = tuple(
     (re.compile(pattern, re.IGNORECASE), kind)
     for pattern, kind in (
-        (r".*/virtualMachineScaleSets/[^/]+", "scaleSet"),
+        (r".*/virtualMachineScaleSets(/[^/]+)?", "scaleSet"),
+        (r".*/virtualMachineScaleSets/[^/]+/virtualMachines/[^/]+", "view"),
         (r".*/virtualMachineScaleSets/[^/]+/virtualMachines", "instance"),
         (r".*/rollingUpgrades/latest", "rollingUpgrade"),
         (r".*/artifacttypes/vmimage/.*/versions", "imageVersion"),

@@ -220,7 +220,7 @@ def read_told(view: Mapping[str, Any]) -> tuple[Told, ...]:
     ]
     for each in view.get("extensions") or []:
         all_of_it = [*(each.get("statuses") or []), *(each.get("substatuses") or [])]
-        parts.append((str(each.get("name") or "extension"), all_of_it))
+        parts.append((f"extensions/{each.get('name') or ''}", all_of_it))
     return tuple(_told(about, status) for about, statuses in parts for status in statuses)
 
 

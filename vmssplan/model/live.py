@@ -199,9 +199,9 @@ class ListedScaleSet:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One status of an instance view: who says it ("" for the machine), and Azure's own words.
+    """One status of an instance view, in Azure's own words; `level` is Info, Warning or Error.
 
-    `level` is Azure's: Info, Warning or Error.
+    `about` is "" for the machine, "agent", "health", or "extensions/" with the name of one.
     """
 
     about: str

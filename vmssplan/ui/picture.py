@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vmssplan.model import Instance, ScaleSetId, Told
 
 Document = dict[str, Any]
+EXTENSIONS = "extensions/"
 
 
 def listed_document(listed: ListedScaleSet | None, target: ScaleSetId) -> Document:
@@ -130,15 +131,15 @@ def instance_document(one: Instance, sight: Sight) -> Document:
 def told_document(told: Sequence[Told]) -> Document:
     """Return every status of one instance, those of extensions apart."""
     extensions: dict[str, list[Document]] = {}
+    others: list[Document] = []
     for each in told:
-        if each.about not in ("", "agent", "health"):
-            extensions.setdefault(each.about, []).append(_told(each))
+        if each.about.startswith(EXTENSIONS):
+            name = each.about.removeprefix(EXTENSIONS)
+            extensions.setdefault(name, []).append(_told(each))
+        else:
+            others.append({**_told(each), "about": each.about})
     return {
-        "statuses": [
-            {**_told(each), "about": each.about}
-            for each in told
-            if each.about in ("", "agent", "health")
-        ],
+        "statuses": others,
         "extensions": [{"name": name, "statuses": each} for name, each in extensions.items()],
     }
 

@@ -217,7 +217,7 @@ class Preview {
 
 /** Tell where the Run is, once the operation has one. */
 async function follow(id) {
-  for (let turn = 0; turn < 20; turn += 1) {
+  for (let turn = 0; turn < 600; turn += 1) {
     await new Promise((resolve) => setTimeout(resolve, 500));
     const { operations } = await get("/api/operations").catch(() => ({ operations: [] }));
     const one = operations.find((each) => each.operation === id);
