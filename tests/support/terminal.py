@@ -30,6 +30,7 @@ OTHER_SCREEN = 1049 << 5
 """As pyte counts private modes."""
 _MASKED = (
     (re.compile(r"elapsed .*"), "elapsed TIME"),
+    (re.compile(r"in service so far \S+"), "in service so far LINE"),
     (re.compile(r" As \S+@\S+\.  "), " As WHO.  "),
     (re.compile(r"sha256:[0-9a-f]{64}"), f"sha256:{'0' * 64}"),
 )

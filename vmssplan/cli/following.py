@@ -17,6 +17,7 @@ from vmssplan.cli.watching import RECENT_EVENTS, JsonLines, PlainLines, why_no_k
 from vmssplan.engine import RunState, evolve
 from vmssplan.engine.events import RunCompleted, RunHalted
 from vmssplan.errors import ExitCode, StateUnreadable
+from vmssplan.report.run_report.serving import Serving
 from vmssplan.report.status import RunRecord, run_text, status_text
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Follower:
         self.rollout: Rollout = store.rollout(run)
         self.state = RunState.begin(self.rollout)
         self.record = RunRecord(run, self.rollout, ())
+        self._serving = Serving(self.rollout)
+        self._served: list[tuple[datetime, int]] = []
         self._unheld = 0
         self._changed_at = time.monotonic()
 
@@ -85,6 +88,8 @@ class Follower:
             self._changed_at = time.monotonic()
         for event in new:
             self.state = evolve(self.state, event)
+            if self._serving.happened(event) or not self._served:
+                self._served.append((event.at, self._serving.count))
             for one in watchers:
                 one.happened(event, self.state)
         self._unheld = 0 if is_held else self._unheld + 1
@@ -105,6 +110,7 @@ class Follower:
             events[0].at,
             recent,
             self.rollout,
+            tuple(self._served),
             is_running=self.record.is_held,
         )
 

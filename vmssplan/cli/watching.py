@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vmssplan.executor import Watcher
     from vmssplan.model import ScaleSet
     from vmssplan.ports import StateStore
+    from vmssplan.report.serving_line import Served
     from vmssplan.rollout import Rollout
 
 RECENT_EVENTS = 200
@@ -203,23 +204,43 @@ class Picture:
         self._seen: ScaleSet | None = None
         self._started_at: datetime | None = None
         self._recent: deque[Event] = deque(maxlen=RECENT_EVENTS)
+        self._served: Served = ()
 
     def happened(self, event: Event, state: RunState) -> None:
         """Remember the Event for the next frame."""
+        from vmssplan.engine.events import UpgradeIntended
+
         self._recent.append(event)
+        if isinstance(event, UpgradeIntended):
+            self._count(state, event.at)
         self._show(state, event.at)
 
     def looked(self, scale_set: ScaleSet, state: RunState, now: datetime) -> None:
         """Remember what was seen for the next frame."""
         self._seen = scale_set
+        self._count(state, now)
         self._show(state, now)
+
+    def _count(self, state: RunState, now: datetime) -> None:
+        from vmssplan.report.live import in_service
+
+        count = in_service(state, self._seen)
+        if not self._served or self._served[-1][1] != count:
+            self._served = (*self._served, (now, count))
 
     def _show(self, state: RunState, now: datetime) -> None:
         from vmssplan.cli.view.picture import Sight
 
         self._started_at = self._started_at or now
-        recent = tuple(self._recent)
-        self._view.sight = Sight(state, self._seen, now, self._started_at, recent, self._rollout)
+        self._view.sight = Sight(
+            state,
+            self._seen,
+            now,
+            self._started_at,
+            tuple(self._recent),
+            self._rollout,
+            self._served,
+        )
 
 
 @contextmanager

@@ -57,16 +57,19 @@ class Symbols:
     by_state: Mapping[CellState, str]
     full: str
     empty: str
+    levels: str  # from few to many
 
     @classmethod
     def unicode(cls) -> Symbols:
         """Return the symbols of a terminal that shows more than ASCII."""
-        return cls(dict(zip(CellState, "✗?▶◆■·!=", strict=True)), full="━", empty="─")
+        by_state = dict(zip(CellState, "✗?▶◆■·!=", strict=True))
+        return cls(by_state, full="━", empty="─", levels="▁▂▃▄▅▆▇█")
 
     @classmethod
     def ascii(cls) -> Symbols:
         """Return the symbols for every other one."""
-        return cls(dict(zip(CellState, "x?>o#.!=", strict=True)), full="#", empty="-")
+        by_state = dict(zip(CellState, "x?>o#.!=", strict=True))
+        return cls(by_state, full="#", empty="-", levels="_.-=+*#")
 
 
 @dataclass(frozen=True, slots=True)

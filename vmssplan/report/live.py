@@ -124,7 +124,7 @@ def _figures(
 ) -> Line:
     """Show what serves beside the floor, and the time gone beside the time to go."""
     bounds = state.rollout.bounds
-    serving = _in_service(state, scale_set)
+    serving = in_service(state, scale_set)
     tone = Tone.BAD if serving < bounds.floor else Tone.GOOD
     pieces = [
         Segment("in service "),
@@ -137,7 +137,7 @@ def _figures(
     return tuple(pieces)
 
 
-def _in_service(state: RunState, scale_set: ScaleSet | None) -> int:
+def in_service(state: RunState, scale_set: ScaleSet | None) -> int:
     """Count what serves; what is being operated on does not, even if the last look is older."""
     rollout = state.rollout
     if scale_set is None:

@@ -31,6 +31,7 @@ from vmssplan.report.live import live_lines
 from vmssplan.report.paint import Tone
 from vmssplan.report.run import event_lines
 from vmssplan.report.segments import Line, Segment, line, painted
+from vmssplan.report.serving_line import Served, serving_line
 from vmssplan.report.status import status_lines
 from vmssplan.report.step_list import step_lines
 from vmssplan.report.wording import one_line
@@ -52,7 +53,10 @@ SHORTEST = 3
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """A Run as last seen; `scale_set` None means that only its journal is read."""
+    """A Run as last seen; `scale_set` None means that only its journal is read.
+
+    `served`: since when how many were in service.
+    """
 
     state: RunState
     scale_set: ScaleSet | None
@@ -60,6 +64,7 @@ class Sight:
     started_at: datetime
     recent: tuple[Event, ...]
     rollout: Rollout
+    served: Served = ()
     is_running: bool = True
 
 
@@ -198,8 +203,13 @@ class RunsView:
 
 
 def picture_lines(sight: Sight, width: int, height: int) -> list[Line]:
-    """Return the live view, and below it the steps where there is room for them."""
+    """Return the live view, and below it more where there is room: who served, and the steps."""
     body = live_picture(sight, width, height)
+    bounds = sight.state.rollout.bounds
+    if len(body) + 1 < height and sight.served:
+        signs = symbols()
+        told = serving_line(sight.served, sight.now, bounds.total, bounds.floor, signs, width)
+        body = [*body, (), told]
     steps = step_lines(sight.state, width, height - len(body) - 1)
     return [*body, (), *steps] if steps else body
 
