@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -27,6 +28,8 @@ from vmssplan.operating.values import ModelChange, Request, Verb
 
 if TYPE_CHECKING:
     from vmssplan.model import ScaleSet
+
+_DISK = re.compile(r"https?://[^\s/@?#]+/[^\s?#]+")
 
 
 def upgrade_plan(live: ScaleSet, request: Request, plan: Plan | None = None) -> Plan:
@@ -97,11 +100,11 @@ def changed_model(wanted: ModelFields, live: ModelFields, change: ModelChange) -
 
 
 def _address(text: str) -> str:
-    """Return the address of a disk, where it is one without a secret in its query."""
-    if not text.startswith("https://") or "?" in text or "#" in text:
+    """Return the address of a disk, where it is one, and has no secret in a query."""
+    if _DISK.fullmatch(text) is None:
         raise UsageInvalid(
-            "--image-uri is no address of a disk",
-            hint="expected https://ACCOUNT.blob.core.windows.net/..., without a query",
+            "what was given is not the address of a disk",
+            hint="--image-uri https://ACCOUNT.blob.core.windows.net/..., without a query",
         )
     return text
 

@@ -47,7 +47,9 @@ class Asker:
     onlooker: Onlooker
     check_lock: Callable[[], None]
     _pacer: Pacer = field(default_factory=Pacer)
-    _stuck_since: datetime | None = None
+    # A look that succeeds says nothing about requests: each has a patience of its own.
+    _blind_since: datetime | None = None
+    _refused_since: datetime | None = None
     _wants_cancel: bool = False
     _said: str = ""
 
@@ -68,9 +70,9 @@ class Asker:
             try:
                 live, pacing = await self.backend.observe(self.operation.target)
             except Retryable as error:
-                await self._defer(error)
+                self._blind_since = await self._defer(error, self._blind_since)
                 continue
-            self._stuck_since = None
+            self._blind_since = None
             self._pacer.looked(pacing, self.operation.digest, self.clock.now())
             return live
 
@@ -81,12 +83,15 @@ class Asker:
         try:
             handle = await request()
         except OutcomeUnknown as error:
+            self._refused_since = self._refused_since or at
+            if at - self._refused_since >= PATIENCE:
+                raise Ended(error.exit_code, error.message) from error
             self.say(f"the reply was lost; looking what came of it ({error.reason})")
             return Sent(at, None, is_in_doubt=True)
         except Retryable as error:
-            await self._defer(error)
+            self._refused_since = await self._defer(error, self._refused_since)
             return None
-        self._stuck_since = None
+        self._refused_since = None
         return Sent(at, handle)
 
     async def until_over(self, handle: OperationHandle) -> OperationReport | None:
@@ -99,9 +104,10 @@ class Asker:
             except NotFound:
                 return None
             except Retryable as error:
-                await self._defer(error, is_in_flight=True)
+                since = self._blind_since
+                self._blind_since = await self._defer(error, since, is_in_flight=True)
                 continue
-            self._stuck_since = None
+            self._blind_since = None
             self._pacer.polled([pacing], self.operation.digest, self.clock.now())
             if report.status is not OperationStatus.IN_PROGRESS:
                 return report
@@ -135,10 +141,15 @@ class Asker:
         self._said = ""
         self.onlooker.told(Note(self.clock.now(), kind, text, batch, ids))
 
-    async def _defer(self, error: Retryable, *, is_in_flight: bool = False) -> None:
-        """Wait as long as the service wishes; ends when nothing has got through for long."""
+    async def _defer(
+        self, error: Retryable, before: datetime | None, *, is_in_flight: bool = False
+    ) -> datetime:
+        """Wait as long as the service wishes, and return since when it has been so.
+
+        Ends when nothing has got through for long; `before` None: it did until now.
+        """
         now = self.clock.now()
-        since = self._stuck_since = self._stuck_since or now
+        since = before or now
         if now - since >= PATIENCE:
             raise Ended(error.exit_code, f"{error.message}, for {format_duration(PATIENCE)}")
         if not is_in_flight:
@@ -146,6 +157,7 @@ class Asker:
         self.say(f"waiting: {error.message}")
         pause = self._pacer.refused(error.retry_after, now - since, self.operation.digest)
         await self._sleep(now + pause)
+        return since
 
     async def _sleep(self, until: datetime | None) -> None:
         if until is not None and until > self.clock.now():
