@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from vmss_simulator.world import World
 
 FAILS = FaultRule(
-    "one fails", FailWork("VMExtensionProvisioningError", "It failed."), ("upgrade",), ("3",)
+    "one fails",
+    FailWork("VMExtensionProvisioningError", "It failed."),
+    operations=("upgrade",),
+    instance_ids=("3",),
 )
 PATHS = (
     "/",
