@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.program import PLANS, SCENARIOS, environment
-from tests.e2e.test_terminal import ended, on_terminal
+from tests.e2e.spawning import ended, on_terminal
 from tests.support.blobs import Shared
 from tests.support.values import START, TARGET
 from vmssplan.ports import LockHolder
@@ -44,8 +44,11 @@ def test_a_run_is_seen_by_all(program: Program, shared: Shared, team: dict[str, 
     applied = program.run("apply", WEB, *SIMULATED, "--auto-approve", **team)
     status = program.run("status", "--json", **team)
     alone = program.run("status", "--json")
+    watched = program.run("status", RUN, "--watch", **team)
 
     assert applied.code == 0, applied.text
+    assert watched.code == 0, watched.text
+    assert "all 18 steps done" in watched.out
     assert [run["run"] for run in json.loads(status.out)["runs"]] == [RUN]
     assert json.loads(alone.out)["runs"] == []
     assert {path.name for path in (program.folder / ".vmssplan").iterdir()} == {"simulator"}

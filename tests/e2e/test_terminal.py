@@ -8,39 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.door import RUN, asking
-from tests.e2e.program import PATIENCE_SECONDS, PLANS, PROGRAM, SCENARIOS, environment
+from tests.e2e.program import PLANS, PROGRAM, SCENARIOS, environment
+from tests.e2e.spawning import ended, on_terminal
 
 if sys.platform == "win32":
     pytest.skip("needs a pseudo-terminal, which Windows does not have", allow_module_level=True)
 
 import signal
 
-import pexpect
-
 from tests.support.terminal import Spawned
 
 if TYPE_CHECKING:
-    from pexpect import spawn
-
     from tests.e2e.program import Program
     from tests.support.golden import Golden
 
 APPLY = ("apply", str(PLANS / "web-jammy.yaml"), "--simulator", str(SCENARIOS / "web-12.yaml"))
 KEYS = "a approve   x reject   p pause   s abort   ? help"
-
-
-def on_terminal(program: Program, *arguments: str, **extra: str) -> spawn[str]:
-    """Start the program on a terminal of 100 by 40."""
-    command, *rest = (*PROGRAM, *arguments)
-    return pexpect.spawn(
-        command,
-        rest,
-        cwd=str(program.folder),
-        env=environment(**{"TERM": "xterm-256color", **extra}),
-        dimensions=(40, 100),
-        encoding="utf-8",
-        timeout=PATIENCE_SECONDS,
-    )
 
 
 def waiting(program: Program, width: int, height: int, *before: str) -> Spawned:
@@ -53,13 +36,6 @@ def waiting(program: Program, width: int, height: int, *before: str) -> Spawned:
         program.folder,
         environment(TERM="xterm-256color"),
     )
-
-
-def ended(terminal: spawn[str]) -> int | None:
-    """Read to the end and return the exit code."""
-    terminal.expect(pexpect.EOF)
-    terminal.close()
-    return terminal.exitstatus
 
 
 def test_apply_asks_and_goes_on_only_after_yes(program: Program) -> None:
