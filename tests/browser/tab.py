@@ -14,7 +14,7 @@ from tests.browser.serving import SET_ID
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
-RUN_MILLISECONDS = 60_000
+RUN_MILLISECONDS = 120_000
 
 
 @dataclass(frozen=True, slots=True)
