@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +27,9 @@ from vmssplan.errors import UsageInvalid
 from vmssplan.operating import ModelChange, Protection, Request, Selection, StateWord, Verb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+STATE_VARIABLE = "VMSSPLAN_STATE"
 SELECTION = "Which instances: all of several kinds must fit, any value of a kind"
 CARE = "How carefully"
 CHANGE = "What the model is to have"
@@ -65,11 +67,13 @@ ZoneOption = Annotated[
     typer.Option("--zone", metavar="1,2", help="Zones.", rich_help_panel=SELECTION),
 ]
 StatesOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--state",
         metavar="WORD,...",
-        help="current, outdated, operating, unhealthy, failed, stopped, deallocated, protected.",
+        help="current, outdated, operating, unhealthy, failed, stopped, deallocated, protected."
+        " With a slash in it: the place of Runs and locks, as for every verb.",
+        show_default=False,
         rich_help_panel=SELECTION,
     ),
 ]
@@ -153,7 +157,7 @@ def _work_verb(verb: Verb, text: str) -> Callable[..., int]:
         update_domain: UpdateDomainOption = None,
         fault_domain: FaultDomainOption = None,
         zone: ZoneOption = None,
-        state_words: StatesOption = None,
+        state: StatesOption = None,
         everything: AllOption = False,
         batch_size: BatchSizeOption = None,
         pause: PauseOption = None,
@@ -168,7 +172,6 @@ def _work_verb(verb: Verb, text: str) -> Callable[..., int]:
         ca_file: CaFileOption = None,
         cloud: CloudOption = "AzureCloud",
         state_dir: StateOption = DEFAULT_STATE,
-        state: SharedStateOption = None,
         speed: SpeedOption = None,
         no_color: NoColorOption = False,
     ) -> int:
@@ -176,12 +179,14 @@ def _work_verb(verb: Verb, text: str) -> Callable[..., int]:
 
         request = Request(
             verb,
-            selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+            selection(ids, update_domain, fault_domain, zone, state, everything=everything),
             amount_of("--batch-size", batch_size),
             span_of("--pause-between-batches", pause),
             amount_of("--max-unavailable", max_unavailable, least=0),
         )
-        connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+        connection = Connection(
+            simulator, endpoint, ca_file, cloud, state_dir, speed, place_of(state)
+        )
         patience = lock_patience(lock_timeout)
         care = Care(auto_approve, require_digest, wait, patience, as_json)
         return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
@@ -235,7 +240,7 @@ def list_instances(
     update_domain: UpdateDomainOption = None,
     fault_domain: FaultDomainOption = None,
     zone: ZoneOption = None,
-    state_words: StatesOption = None,
+    state: StatesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print them as JSON.")] = False,
     simulator: SimulatorOption = None,
     endpoint: EndpointOption = None,
@@ -250,7 +255,7 @@ def list_instances(
     """
     from vmssplan.cli.operations import list_chosen
 
-    chosen = selection(ids, update_domain, fault_domain, zone, state_words, everything=True)
+    chosen = selection(ids, update_domain, fault_domain, zone, state, everything=True)
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
     console = Console(no_color=no_color)
     return asyncio.run(list_chosen(target, chosen, connection, console, as_json=as_json))
@@ -264,7 +269,7 @@ def upgrade(
     update_domain: UpdateDomainOption = None,
     fault_domain: FaultDomainOption = None,
     zone: ZoneOption = None,
-    state_words: StatesOption = None,
+    state: StatesOption = None,
     everything: AllOption = False,
     image_version: Annotated[
         str | None,
@@ -307,7 +312,6 @@ def upgrade(
     ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
-    state: SharedStateOption = None,
     speed: SpeedOption = None,
     no_color: NoColorOption = False,
 ) -> int:
@@ -322,13 +326,13 @@ def upgrade(
 
     request = Request(
         Verb.UPGRADE,
-        selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+        selection(ids, update_domain, fault_domain, zone, state, everything=everything),
         amount_of("--batch-size", batch_size),
         span_of("--pause-between-batches", pause),
         amount_of("--max-unavailable", max_unavailable),
         change=ModelChange(image_version, image_sku, image_id, image_uri, vm_size),
     )
-    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, place_of(state))
     care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
     return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
 
@@ -418,7 +422,7 @@ def protect(
     update_domain: UpdateDomainOption = None,
     fault_domain: FaultDomainOption = None,
     zone: ZoneOption = None,
-    state_words: StatesOption = None,
+    state: StatesOption = None,
     everything: AllOption = False,
     auto_approve: AutoApproveOption = False,
     require_digest: RequireDigestOption = None,
@@ -430,7 +434,6 @@ def protect(
     ca_file: CaFileOption = None,
     cloud: CloudOption = "AzureCloud",
     state_dir: StateOption = DEFAULT_STATE,
-    state: SharedStateOption = None,
     speed: SpeedOption = None,
     no_color: NoColorOption = False,
 ) -> int:
@@ -450,10 +453,10 @@ def protect(
         )
     request = Request(
         Verb.PROTECT,
-        selection(ids, update_domain, fault_domain, zone, state_words, everything=everything),
+        selection(ids, update_domain, fault_domain, zone, state, everything=everything),
         protection=Protection(scale_in, scale_set_actions),
     )
-    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, state)
+    connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, speed, place_of(state))
     care = Care(auto_approve, require_digest, wait, lock_patience(lock_timeout), as_json)
     return asyncio.run(work_on(target, request, connection, Console(no_color=no_color), care))
 
@@ -498,7 +501,7 @@ def selection(
     update_domain: str | None,
     fault_domain: str | None,
     zone: str | None,
-    state_words: str | None,
+    state: Sequence[str] | None,
     *,
     everything: bool,
 ) -> Selection:
@@ -508,9 +511,19 @@ def selection(
         tuple(_number("--update-domain", one) for one in _words("--update-domain", update_domain)),
         tuple(_number("--fault-domain", one) for one in _words("--fault-domain", fault_domain)),
         _words("--zone", zone),
-        tuple(_state(one) for one in _words("--state", state_words)),
+        tuple(_state(one) for text in _states(state) for one in _words("--state", text)),
         everything,
     )
+
+
+def place_of(state: Sequence[str] | None) -> str | None:
+    """Return the place of Runs and locks: of `--state`, or of the environment."""
+    places = [one for one in state or () if "/" in one]
+    return places[-1] if places else os.environ.get(STATE_VARIABLE) or None
+
+
+def _states(state: Sequence[str] | None) -> Sequence[str]:
+    return [one for one in state or () if "/" not in one]
 
 
 def _words(option: str, text: str | None) -> tuple[str, ...]:

@@ -172,7 +172,7 @@ def _service(operation: Operation) -> str:
         return (
             f"In service: {operation.in_service} of {operation.total}; nobody leaves the service."
         )
-    return (
-        f"In service: {operation.in_service} of {operation.total} now, never below"
-        f" {operation.lowest}; the floor is {operation.floor}."
-    )
+    now = f"In service: {operation.in_service} of {operation.total} now"
+    if operation.refused is not None:
+        return f"{now}; the floor is {operation.floor}, so it is refused."
+    return f"{now}, never below {operation.lowest}; the floor is {operation.floor}."
