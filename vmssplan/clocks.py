@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from vmssplan.ports import Clock
 
 _TIMEOUT_SECONDS = 30
+_LONGEST_UNSEEN_SECONDS = 0.5
+"""How long a clock that runs is taken to run at the pace it was last seen at."""
 
 T = TypeVar("T")
 
@@ -51,12 +53,17 @@ class WallClock:
         self._woken.set()
 
 
+class _NotManualError(Exception):
+    """The server's time runs by itself, and cannot be moved."""
+
+
 class SimulatorClock:
     """`ports.Clock` of a simulator's server, read and moved through its admin interface.
 
     A server whose time stands still is moved by every sleep, as far as it was to last; one that
-    runs at a speed is waited for. The path of the endpoint, if it has one, tells which of the
-    server's worlds; `token` is what its admin interface asks for, if it does.
+    runs at a speed is waited for, also when others set another pace meanwhile. The path of the
+    endpoint, if it has one, tells which of the server's worlds; `token` is what its admin
+    interface asks for, if it does.
     """
 
     def __init__(self, endpoint: str, ca_file: Path | None, token: str | None = None) -> None:
@@ -71,10 +78,8 @@ class SimulatorClock:
             url.hostname or "", url.port, timeout=_TIMEOUT_SECONDS, context=tls
         )
         self._woken = asyncio.Event()
-        state = self._ask("GET", "/_sim/clock")
-        self._speed: float | None = state.get("speed")
-        self._at = datetime.fromisoformat(state["now"])
-        self._since = time.monotonic()
+        self._speed: float | None = None
+        self._look()
 
     def now(self) -> datetime:
         """Return the server's virtual time, asked for or reckoned from its last answer.
@@ -84,18 +89,19 @@ class SimulatorClock:
         """
         if self._speed is None:
             with suppress(ServiceUnavailable):
-                self._at = datetime.fromisoformat(self._ask("GET", "/_sim/clock")["now"])
-            return self._at
-        return self._at + timedelta(seconds=(time.monotonic() - self._since) * self._speed)
+                self._look()
+        return self._reckoned()
 
     async def sleep_until(self, when: datetime) -> None:
         """Move the server's time there, or wait until it is."""
         await asyncio.sleep(0)
-        if self._speed is not None:
-            await _sleep((when - self.now()).total_seconds() / self._speed, self._woken)
-        elif when > self._at:
-            answer = self._ask("POST", "/_sim/clock/advance", {"to": when.isoformat()})
-            self._at = datetime.fromisoformat(answer["now"])
+        self._woken.clear()
+        while not self._woken.is_set():
+            if self._speed is not None:
+                if await self._waited(when, self._speed):
+                    return
+            elif when <= self._at or self._advanced(when):
+                return
 
     def wake(self) -> None:
         """Cut the present sleep short."""
@@ -104,6 +110,40 @@ class SimulatorClock:
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+    def _look(self) -> None:
+        """Ask what time it is, and how fast it goes."""
+        state = self._ask("GET", "/_sim/clock")
+        self._speed = state.get("speed")
+        self._at = datetime.fromisoformat(state["now"])
+        self._since = time.monotonic()
+
+    def _reckoned(self) -> datetime:
+        if self._speed is None:
+            return self._at
+        return self._at + timedelta(seconds=(time.monotonic() - self._since) * self._speed)
+
+    async def _waited(self, when: datetime, speed: float) -> bool:
+        """Wait until it is time; False after a while, when the pace may be another one."""
+        seconds = (when - self._reckoned()).total_seconds() / speed
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), min(seconds, _LONGEST_UNSEEN_SECONDS))
+        if seconds <= _LONGEST_UNSEEN_SECONDS:
+            return True
+        with suppress(ServiceUnavailable):
+            self._look()
+        return False
+
+    def _advanced(self, when: datetime) -> bool:
+        """Move the server's time there; False when it runs by itself."""
+        try:
+            answer = self._ask("POST", "/_sim/clock/advance", {"to": when.isoformat()})
+        except _NotManualError:
+            self._look()
+            return False
+        self._at = datetime.fromisoformat(answer["now"])
+        return True
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask over the one connection, which is opened again when the server has closed it."""
@@ -121,6 +161,8 @@ class SimulatorClock:
                     raise ServiceUnavailable(
                         "SimulatorUnreachable", f"https://{self._server}{path}: {error}"
                     ) from error
+        if reply.status == HTTPStatus.CONFLICT:
+            raise _NotManualError(text)
         if reply.status != HTTPStatus.OK:
             raise UsageInvalid(
                 f"https://{self._server}{path} is no simulator's clock: {reply.status} {text}"
