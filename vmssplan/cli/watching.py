@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vmssplan.report.serving_line import Served
     from vmssplan.rollout import Rollout
 
-RECENT_EVENTS = 200
+RECENT_EVENTS = 1000
 COLLECTORS = (
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",

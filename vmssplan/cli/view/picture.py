@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
 
 SHORTEST = 3
-"""Of so few rows the picture keeps all it has, and the keys come after."""
+"""Of so few rows the picture has all."""
+NOTICE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,23 @@ class Sight:
     rollout: Rollout
     served: Served = ()
     is_running: bool = True
+
+
+class Notice:
+    """What was said last, for as long as it is news."""
+
+    def __init__(self) -> None:
+        self._said = ("", 0.0)
+
+    def say(self, text: str) -> None:
+        """Say something instead."""
+        self._said = (one_line(text), time.monotonic())
+
+    @property
+    def text(self) -> str:
+        """What to show of it now."""
+        text, at = self._said
+        return text if time.monotonic() - at < NOTICE_SECONDS else ""
 
 
 class RunView:
@@ -87,7 +105,7 @@ class RunView:
         self._wake = wake
         self._who = whoami()
         self._mode: Mode = IDLE
-        self._notice = ""
+        self._notice = Notice()
         self._drawn: tuple[Sight, int, int, list[Line]] | None = None  # None: nothing yet
         self.sight: Sight | None = None  # None until there is anything to see
         self.trouble = ""
@@ -128,25 +146,25 @@ class RunView:
         reaction = press(self._mode, keys, self._situation(self.sight))
         self._mode = reaction.mode
         if reaction.notice is not None:
-            self._notice = reaction.notice
+            self._notice.say(reaction.notice)
         elif reaction.mode is not IDLE:
-            self._notice = ""
+            self._notice.say("")
         if reaction.leaves:
             self.left.set()
         if reaction.order is not None:
-            self._notice = f"{reaction.order.act.capitalize()} ..."
+            self._notice.say(f"{reaction.order.act.capitalize()} ...")
             # A slow place of state keeps nobody from seeing what happens.
             threading.Thread(target=self._obey, args=[reaction.order], daemon=True).start()
 
     def heard(self, text: str) -> None:
         """Show what was said meanwhile."""
-        self._notice = one_line(text)
+        self._notice.say(text)
 
     def _obey(self, order: Order) -> None:
         try:
-            self._notice = obey(order, self._run, self._store)
+            self._notice.say(obey(order, self._run, self._store))
         except VmssplanError as error:
-            self._notice = one_line(f"{error.message}. {error.hint or ''}").strip()
+            self._notice.say(f"{error.message}. {error.hint or ''}")
         self._wake()
 
     def _situation(self, sight: Sight) -> Situation:
@@ -158,7 +176,7 @@ class RunView:
             keys = [with_aside(self._why_no_keys, aside, width)]
         else:
             keys = mode_lines(self._mode, self._situation(sight), width, aside)
-        said = [one for one in (self.trouble, self._notice) if one]
+        said = [one for one in (self.trouble, self._notice.text) if one]
         if isinstance(self._mode, Asking | Explaining | Helping):
             said = []
         return [*(line(Segment(one, Tone.WARNING)) for one in said), *keys]
@@ -169,7 +187,7 @@ class RunsView:
 
     def __init__(self, *, why_no_keys: str = "") -> None:
         self._why_no_keys = why_no_keys
-        self._notice = ""
+        self._notice = Notice()
         self.records: Sequence[RunRecord] = ()
         self.trouble = ""
         self.next_look: float | None = None  # None before the first look
@@ -177,7 +195,7 @@ class RunsView:
 
     def lines(self, width: int, height: int) -> list[Line]:
         """Return the head of the table, the newest Runs that fit, and the keys."""
-        said = [one for one in (self.trouble, self._notice) if one]
+        said = [one for one in (self.trouble, self._notice.text) if one]
         aside = "" if self.next_look is None else next_look_text(self.next_look)
         keys = with_aside(self._why_no_keys or "q quit", aside, width)
         lowest = [(), *(line(Segment(one, Tone.WARNING)) for one in said), keys]
@@ -199,7 +217,7 @@ class RunsView:
 
     def heard(self, text: str) -> None:
         """Show what was said meanwhile."""
-        self._notice = one_line(text)
+        self._notice.say(text)
 
 
 def picture_lines(sight: Sight, width: int, height: int) -> list[Line]:
