@@ -103,6 +103,30 @@ def test_the_overview_tells_how_every_set_stands(steady: Served) -> None:
     assert line["runs"] == []
 
 
+def test_a_set_of_several_plans_and_one_that_is_not_there_are_shown(tmp_path: Path) -> None:
+    """The one is judged by its own model, and the other says what is wrong, asked for once."""
+    for name in ("one", "two", "gone"):
+        text = PLAN.replace("name: web", f"name: {name}")
+        text = text.replace("scaleSet: web", "scaleSet: none") if name == "gone" else text
+        (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    plans = load_plans([tmp_path], {}, distinct_targets=False)
+    with served(make_world(**WORLD), tmp_path / "state", plans=plans) as page:
+        gone, web = page.get("/api/scale-sets").document["scaleSets"]
+        assert len(web["plans"]) == 2
+        assert web["counts"]["current"] == 4
+        asked = {"id": TARGET.resource_id, "verb": "rollout"}
+        assert page.post("/api/preview", asked).status == 400
+        shown = page.post("/api/preview", {**asked, "plan": web["plans"][1]}).document
+        assert shown["command"][2] == web["plans"][1]
+        assert gone["counts"] is None
+        assert "ResourceNotFound" in gone["problem"]["what"]
+        page.get("/api/scale-sets")
+        page.get(f"/api/scale-set?id={gone['id']}")
+        backend = page.sources.service
+        assert isinstance(backend, SimulatedBackend)
+        assert backend.requests[OperationKind.GET_SCALE_SET] == 2
+
+
 def test_a_set_tells_all_of_its_instances(steady: Served) -> None:
     """Where each is, how it stands, what it runs, and what protects it."""
     found = steady.get(SET).document

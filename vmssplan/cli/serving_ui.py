@@ -208,7 +208,8 @@ def _load(paths: Sequence[Path]) -> tuple[LoadedPlan, ...]:
         return ()
     from vmssplan.planfile import load_plans
 
-    return tuple(load_plans(paths, os.environ))
+    # Looking at several Plans for one set does no harm; only one is ever rolled out at a time.
+    return tuple(load_plans(paths, os.environ, distinct_targets=False))
 
 
 def _serve_simulator(

@@ -118,7 +118,7 @@ class Previews:
             return None
         look = await self._watch.look(target)
         if look.problem is not None:
-            raise look.problem
+            raise look.problem.with_traceback(None)
         return look.scale_set
 
 

@@ -95,7 +95,9 @@ async def _line(
     """Return the line of one set, worked out again only when it would be another."""
     mine = _on(target, runs)
     if look is None:
-        return listed_document(listed, target) | _around(sources, target, mine) | {"drift": None}
+        problem = sources.watch.problem(target) if sources.watch else None
+        told = {"drift": None, "problem": problem_document(problem) if problem else None}
+        return listed_document(listed, target) | _around(sources, target, mine) | told
     key = target.resource_id.casefold()
     version = (look.number, listed, version_of_runs(mine))
     known = sources.lines.get(key)

@@ -64,10 +64,14 @@ class Look:
 
 @dataclass(slots=True)
 class _Known:
-    """What is kept of one set. `looked_at` and `next_at` are of the monotonic clock."""
+    """What is kept of one set; `failed` is why it could not be seen, while it never was.
+
+    `looked_at` and `next_at` are of the monotonic clock.
+    """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     look: Look | None = None
+    failed: VmssplanError | None = None
     mark: str | None = None
     looked_at: float = 0.0
     next_at: float = 0.0
@@ -140,6 +144,8 @@ class Watch:
                 now < known.next_at or now - known.looked_at < oldest_seconds
             ):
                 return known.look
+            if known.failed is not None and now < known.next_at:
+                raise known.failed.with_traceback(None)
             mark = await self._change.mark()
             if known.look is not None and mark is not None and mark == known.mark:
                 return known.look
@@ -153,6 +159,11 @@ class Watch:
         known = self._known.get(_key(target))
         return known.look if known else None
 
+    def problem(self, target: ScaleSetId) -> VmssplanError | None:
+        """Return why the set could not be seen yet; None where it was, or nobody has looked."""
+        known = self._known.get(_key(target))
+        return known.failed if known else None
+
     async def _look(self, target: ScaleSetId, known: _Known, mark: str | None) -> None:
         before, shortest = known.look, SHORTEST_SECONDS
         if mark is not None:
@@ -164,10 +175,11 @@ class Watch:
         except VmssplanError as error:
             known.next_at = time.monotonic() + 2 * shortest
             if before is None:
+                known.failed = error
                 raise
             known.look = Look(before.scale_set, before.at, before.number + 1, error)
             return
-        known.looked_at = time.monotonic()
+        known.looked_at, known.failed = time.monotonic(), None
         # A simulator's pauses are of virtual time: there the mark says when to look.
         pause = timedelta(0) if mark is not None else pause_after([pacing])
         # A large set must not keep this process busy with nothing but looking at it.
