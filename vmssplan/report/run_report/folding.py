@@ -135,9 +135,17 @@ class _Spells:
             before, since = self._open[one]
             now = self._standing(one, state, serving)
             if now is not before:
-                if at > since:
-                    self._closed[one].append(Spell(before, since, at))
-                self._open[one] = (now, at)
+                self._turn(one, now, at, before, since)
+
+    def _turn(
+        self, one: str, now: CellState, at: datetime, before: CellState, since: datetime
+    ) -> None:
+        """Begin a spell; what lasted no time is forgotten, as if it had never been."""
+        closed = self._closed[one]
+        if at > since:
+            closed.append(Spell(before, since, at))
+        is_back = bool(closed) and closed[-1].state is now and closed[-1].end == at
+        self._open[one] = (now, closed.pop().start if is_back else at)
 
     def _standing(self, one: str, state: RunState, serving: Serving) -> CellState:
         progress = state.progress.get(one)
