@@ -116,7 +116,8 @@ class RunView:
         """Return the picture, and the keys in the lowest rows."""
         sight = self.sight
         if sight is None:
-            return [line(f"{self._run} has not begun yet"), line(Segment("q quit", Tone.QUIET))]
+            leave = "" if self._is_ours else "q quit"
+            return [line(f"{self._run} has not begun yet"), line(Segment(leave, Tone.QUIET))]
         lowest = self._lowest(sight, width) if height > SHORTEST else []
         lowest = lowest[-(height - 1) :]
         body = self._body(sight, width, height - len(lowest) - (1 if lowest else 0))

@@ -70,7 +70,10 @@ def can_read_keys() -> bool:
 
 
 class Screen:
-    """The terminal, from entering the context to leaving it; only for the main thread."""
+    """The terminal, from entering the context to leaving it.
+
+    Only the main thread may be told of signals; in another one it does without.
+    """
 
     def __init__(self, view: View, paint: Paint, *, reads_keys: bool) -> None:
         self._view = view
@@ -227,6 +230,8 @@ class Screen:
 
     def _handle_signals(self) -> None:
         """Take over the signals that nobody else handles."""
+        if threading.current_thread() is not threading.main_thread():
+            return
         handlers = dict.fromkeys(_FATAL, self._killed)
         handlers |= {"SIGTSTP": self._suspended, "SIGCONT": self._continued}
         for name, handler in handlers.items():
