@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import forecast, rollouts, scenario_tests, simulator, throttling
+from benchmarks import forecast, page, rollouts, scenario_tests, simulator, throttling
 
 PARTS = {
     "forecast": forecast.measures,
+    "page": page.measures,
     "rollouts": rollouts.measures,
     "scenario_tests": scenario_tests.measures,
     "simulator": simulator.measures,
