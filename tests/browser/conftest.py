@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ConsoleMessage
 
     from tests.browser.serving import Served
 
@@ -76,7 +76,7 @@ def open_tab(browser: Browser) -> OpenTab:
         page = context.new_page()
         troubles: list[str] = []
         page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on("console", lambda said: troubles.append(said.text) if _is_bad(said.type) else None)
+        page.on("console", lambda said: troubles.append(said.text) if _is_bad(said) else None)
         page.goto(served.url)
         yield Tab(page)
         context.close()
@@ -85,5 +85,7 @@ def open_tab(browser: Browser) -> OpenTab:
     return opened
 
 
-def _is_bad(kind: str) -> bool:
-    return kind in ("error", "warning")
+def _is_bad(said: ConsoleMessage) -> bool:
+    """Tell whether the browser complains; of a refusal that the page shows it tells, too."""
+    is_refusal = "status of 400" in said.text or "status of 409" in said.text
+    return said.type in ("error", "warning") and not is_refusal

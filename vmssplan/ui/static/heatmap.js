@@ -57,8 +57,10 @@ export class HeatMap {
     this.selected = new Set();
     this.shape = "";
     this.anchor = null;
-    this.table = h("table", { class: "map", "aria-label": label });
-    this.element = h("div", { class: "map-frame" }, this.table);
+    this.table = h("table", { class: onSelect ? "map" : "map picture", "aria-label": label });
+    this.element = h("div", onSelect
+      ? { class: "map-frame" }
+      : { class: "map-frame", tabindex: "0", role: "region", "aria-label": label }, this.table);
     if (onSelect) {
       this.table.addEventListener("click", (event) => this.clicked(event));
       this.table.addEventListener("keydown", (event) => this.pressed(event));

@@ -85,7 +85,12 @@ function setRow(one, runs) {
     h("td", { title: imageText(one.image) }, h("span", { class: "mono" }, imageTail(one.image)), h("span", { class: "under" }, imageStem(one.image))),
     h("td", {}, one.vmSize || ""),
     h("td", {}, open.length ? open.map((run) => h("div", {}, runLink(run))) : h("span", { class: "quiet" }, "none")),
-    h("td", {}, one.drift ? h("span", { class: "state-outdated" }, one.drift) : h("span", { class: "quiet" }, (one.plans || []).length ? "none" : "no Plan")));
+    h("td", {}, one.drift ? h("span", { class: "state-outdated" }, driftText(one.drift)) : h("span", { class: "quiet" }, (one.plans || []).length ? "none" : "no Plan")));
+}
+
+/** Return what has drifted, without the words that its heading says. */
+export function driftText(drift) {
+  return drift.replace(/^Drift: /, "").replace(/\.$/, "");
 }
 
 function imageStem(image) {

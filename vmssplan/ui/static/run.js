@@ -54,10 +54,11 @@ class RunView {
       h("section", { "aria-label": "Timeline" }, this.charts.element),
       h("div", { class: "split run-split" },
         h("section", { class: "map-panel", "aria-label": "Instances" }, this.legend, this.map.element),
-        h("section", { class: "steps-panel", "aria-label": "Steps" }, h("h2", {}, "Steps"), h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of steps" }, this.steps))),
-      h("section", { "aria-label": "Events" },
-        h("div", { class: "section-head" }, h("h2", {}, "Events"), h("label", { class: "check" }, this.detailed, " every detail")),
-        h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of events" }, this.log)));
+        h("div", { class: "beside" },
+          h("section", { "aria-label": "Steps" }, h("h2", {}, "Steps"), h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of steps" }, this.steps)),
+          h("section", { "aria-label": "Events" },
+            h("div", { class: "section-head" }, h("h2", {}, "Events"), h("label", { class: "check" }, this.detailed, " every detail")),
+            h("div", { class: "scroll tall", tabindex: "0", role: "region", "aria-label": "List of events" }, this.log)))));
   }
 
   async start() {

@@ -6,7 +6,7 @@ import { detailsOf } from "./details.js";
 import { fill, h, notice, onceAFrame, say } from "./dom.js";
 import { HeatMap, placeText, rowsOf } from "./heatmap.js";
 import { operations } from "./operations.js";
-import { runAddress } from "./overview.js";
+import { driftText, runAddress } from "./overview.js";
 import { SetFilter } from "./set_filter.js";
 import { clockText, counted, imageText, tally } from "./words.js";
 
@@ -120,7 +120,7 @@ class ScaleSetView {
       ["Model image", h("span", { class: "mono" }, imageText((data.model && data.model.image) || data.image))],
       ["Size", data.vmSize || (data.model && data.model.vmSize)],
       ["In service", `${counts.inService ?? "?"} of ${counts.total ?? data.instances.length}`],
-      ["Drift", data.drift && h("span", { class: "state-outdated" }, data.drift)],
+      ["Drift", data.drift && h("span", { class: "state-outdated" }, driftText(data.drift))],
       ["Plans", (data.plans || []).join(", ")],
     ];
     fill(this.model, facts.filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
@@ -217,7 +217,8 @@ function isOpen(run) {
 function label(one) {
   const { instanceId } = one;
   if (/^\d+$/.test(instanceId)) return instanceId;
-  return instanceId.length > 12 ? `…${instanceId.slice(-8)}` : instanceId;
+  const name = instanceId.slice(instanceId.lastIndexOf("_") + 1);
+  return name.length > 12 ? `…${name.slice(-8)}` : name;
 }
 
 function ended(one) {

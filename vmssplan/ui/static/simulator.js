@@ -57,9 +57,9 @@ class SimulatorView {
 
   faultForm() {
     const name = h("input", { type: "text", name: "name", autocomplete: "off", placeholder: "a name for it" });
-    const rule = h("textarea", { name: "rule", rows: "6", spellcheck: "false" });
+    const rule = h("textarea", { name: "rule", rows: "3", spellcheck: "false" });
     const preset = h("select", { onchange: () => {
-      rule.value = JSON.stringify(PRESETS[preset.value], null, 2);
+      rule.value = JSON.stringify(PRESETS[preset.value], null, 1).replaceAll(/\n\s*/g, " ");
       name.value = `${preset.value.toLowerCase()} ${Date.now() % 1000}`;
     } }, Object.keys(PRESETS).map((text) => h("option", { value: text }, text)));
     preset.dispatchEvent(new Event("change"));
@@ -71,7 +71,9 @@ class SimulatorView {
         notice(`The rule is not JSON: ${error.message}`, { kind: "error" });
         return;
       }
-      if (await this.send("faults", document)) notice(`Fault added: ${document.name}.`, { kind: "good" });
+      if (!await this.send("faults", document)) return;
+      notice(`Fault added: ${document.name}.`, { kind: "good" });
+      preset.dispatchEvent(new Event("change"));
     };
     return h("form", { class: "options", onsubmit: (event) => { event.preventDefault(); add(); } },
       h("label", { class: "field" }, h("span", {}, "Kind"), preset),
@@ -81,7 +83,7 @@ class SimulatorView {
   }
 
   checkpointForm() {
-    const name = h("input", { type: "text", name: "checkpoint", autocomplete: "off", placeholder: "before-upgrade", pattern: "[A-Za-z0-9._-]+" });
+    const name = h("input", { type: "text", name: "checkpoint", autocomplete: "off", placeholder: "before-upgrade" });
     return h("form", { class: "options", onsubmit: async (event) => {
       event.preventDefault();
       if (name.value.trim() && await this.send("checkpoint", { name: name.value.trim() })) name.value = "";
