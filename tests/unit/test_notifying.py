@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +32,6 @@ from vmssplan.schema_files import schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from tests.support.golden import Golden
     from vmssplan.engine import Event
@@ -336,3 +337,17 @@ def test_the_document_may_lie_beside_plans(tmp_path: Path) -> None:
     (tmp_path / "notify.yaml").write_text(f"{HEAD}  - {{name: a}}\n", "utf-8")
 
     assert [one.plan.name for one in load_plans([tmp_path], {})] == ["web"]
+
+
+def test_the_example_of_the_documentation_is_read(tmp_path: Path) -> None:
+    """As it is shown, with what it names."""
+    page = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text("utf-8")
+    found = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    (tmp_path / "teams-webhook").write_text(SECRET_ADDRESS, "utf-8")
+    text = found[1].replace("/run/secrets/", "")
+    kept = {"OPS_SLACK_WEBHOOK": SECRET_ADDRESS, "AUDIT_SECRET": "0123456789abcdef"}
+
+    channels = read_notifications(text, "notify.yaml", kept, tmp_path)
+
+    assert [one.shape for one in channels] == [Shape.SLACK, Shape.TEAMS, Shape.GENERIC]
