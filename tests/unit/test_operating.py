@@ -26,12 +26,14 @@ from vmssplan.model import (
     HealthSource,
     HealthState,
     ModelFields,
+    OrchestrationMode,
     PlatformImage,
     ResourceImage,
     StrategyType,
     UriImage,
 )
 from vmssplan.operating import (
+    ROLLOUT_VERBS,
     ModelChange,
     Operation,
     Protection,
@@ -265,6 +267,22 @@ def test_protection_is_written_where_it_is_another(
     one = instance("0", protected_from_scale_in=held[0], protected_from_scale_set_actions=held[1])
     shown = operation(Verb.PROTECT, scale_set([one]), protection=wanted)
     assert bool(shown.skipped) == is_left
+
+
+@pytest.mark.parametrize("verb", sorted(set(Verb) - ROLLOUT_VERBS - {Verb.SCALE}))
+def test_what_azure_does_not_do_to_a_flexible_set_is_refused(verb: Verb) -> None:
+    """With the command for each of its virtual machines; deleting and protecting go through it."""
+    mode = OrchestrationMode.FLEXIBLE
+    members = [instance("web_abc"), instance("web_off", **OFF)]
+    live = scale_set(members, orchestration_mode=mode)
+    chosen_one = Selection(ids=("web_off" if verb is Verb.START else "web_abc",))
+    asked: Any = {"max_unavailable": amount(2), "protection": Protection(scale_in=True)}
+    shown = operation(verb, live, chosen_one, **asked)
+    if verb in (Verb.DELETE, Verb.PROTECT):
+        assert shown.refused is None
+    else:
+        assert "only for each virtual machine" in (shown.refused or "")
+        assert f"az vm {verb} --ids /subscriptions/" in (shown.hint or "")
 
 
 def test_scaling_out_touches_nobody_and_scaling_in_may_take_anybody() -> None:

@@ -4,12 +4,15 @@ Pure. `select` says which instances a Selection means, `compute_operation` what 
 `upgrade_plan` the Plan whose Rollout upgrades exactly these.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from vmssplan.operating.commands import command
 from vmssplan.operating.computing import (
-    compute_operation,
+    compute_chosen,
     health_source,
     leave_reason,
-    scaling_refusal,
     touches_availability,
     whole_protection,
 )
@@ -20,6 +23,7 @@ from vmssplan.operating.deciding import (
     verdict_of,
 )
 from vmssplan.operating.judging import Judging
+from vmssplan.operating.scaling import compute_scaling, scaling_refusal
 from vmssplan.operating.selecting import select
 from vmssplan.operating.upgrading import changed_model, has_change, upgrade_plan
 from vmssplan.operating.values import (
@@ -38,6 +42,9 @@ from vmssplan.operating.values import (
     Verb,
 )
 from vmssplan.operating.words import StateWord, main_state, state_words
+
+if TYPE_CHECKING:
+    from vmssplan.model import ModelFields, Plan, ScaleSet
 
 __all__ = [
     "ONE_WAY_VERBS",
@@ -73,3 +80,20 @@ __all__ = [
     "verdict_of",
     "whole_protection",
 ]
+
+
+def compute_operation(
+    live: ScaleSet,
+    request: Request,
+    plan: Plan | None = None,
+    wanted: ModelFields | None = None,
+) -> Operation:
+    """Return what a request comes to; a `plan` of the set gives its floor and its health.
+
+    `wanted` is the Plan's model with `latest` pinned; None means what the set's model says.
+    Raises what `select` raises. A floor that would not hold is told in `refused`, so that a
+    preview can show it.
+    """
+    if request.verb is Verb.SCALE:
+        return compute_scaling(live, request, plan)
+    return compute_chosen(live, request, plan, wanted)

@@ -1,4 +1,4 @@
-"""Request x live scale set -> Operation: which instances, in which batches, above which floor.
+"""Request x live scale set -> Operation on chosen instances: in which batches, above which floor.
 
 Pure. What "never" holds here is stated by property tests: no Operation that is not refused takes
 more instances out of service than the floor leaves room for.
@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 
 from vmssplan import batching
 from vmssplan.batching import PROTECTED, STANDING_STILL
-from vmssplan.model import Health, HealthSource, Order, Strategy, image_text
+from vmssplan.model import (
+    Health,
+    HealthSource,
+    OrchestrationMode,
+    Order,
+    Strategy,
+    image_text,
+)
 from vmssplan.operating.selecting import select
 from vmssplan.operating.values import (
     ONE_WAY_VERBS,
     ROLLING_VERBS,
     ROLLOUT_VERBS,
+    SWITCHES,
     Left,
     Member,
     Operation,
@@ -40,7 +48,7 @@ _DOING = {
 }
 
 
-def compute_operation(
+def compute_chosen(
     live: ScaleSet,
     request: Request,
     plan: Plan | None = None,
@@ -54,11 +62,11 @@ def compute_operation(
     """
     if request.verb in ROLLOUT_VERBS:
         raise ValueError(f"{request.verb} is a Rollout")
-    source = health_source(live, plan)
-    limit, note = _limit(live, request, plan, source)
-    floor = len(live.instances) - limit
     if request.verb is Verb.SCALE:
-        return _scaled(live, request, floor, note, plan)
+        raise ValueError("scaling is not of chosen instances")
+    source = health_source(live, plan)
+    limit, note = limit_of(live, request, plan, source)
+    floor = len(live.instances) - limit
     fields = live.model if wanted is None else wanted
     chosen = select(live, request.selection, fields, source)
     reasons = {
@@ -67,6 +75,9 @@ def compute_operation(
     mine = [one for one in chosen if reasons[one.instance_id] is None]
     ordered = batching.ordered(mine, _ORDER, source)
     batches, lowest, refused = _batched(live, request, ordered, floor, source)
+    hint: str | None = narrower_hint(plan, len(ordered))
+    if ordered and not _goes_through_the_set(request.verb, live):
+        refused, hint = _not_on_flexible(request.verb, live, ordered)
     return Operation(
         verb=request.verb,
         target=live.id,
@@ -77,13 +88,32 @@ def compute_operation(
         in_service=live.in_service_count(source),
         floor=floor,
         lowest=lowest,
-        health=_health(plan, source),
+        health=health_of(plan, source),
         pause=request.pause,
         protection=request.protection,
         notes=(note,) if touches_availability(request.verb) else (),
         refused=refused,
-        hint=_hint(plan, len(ordered)) if refused else None,
+        hint=hint if refused else None,
     )
+
+
+def _goes_through_the_set(verb: Verb, live: ScaleSet) -> bool:
+    """Tell whether Azure does that to chosen instances of such a set, in one call.
+
+    Of a Flexible set it deletes and upgrades many; anything else is asked of each virtual machine
+    (Microsoft's orchestration-modes-api-comparison).
+    """
+    is_flexible = live.orchestration_mode is OrchestrationMode.FLEXIBLE
+    return not is_flexible or not (verb in SWITCHES or verb is Verb.REIMAGE)
+
+
+def _not_on_flexible(
+    verb: Verb, live: ScaleSet, chosen: Sequence[Instance]
+) -> tuple[str, str | None]:
+    why = f"Azure has no {verb} for instances of a Flexible set, only for each virtual machine"
+    group = f"/subscriptions/{live.id.subscription_id}/resourceGroups/{live.id.resource_group}"
+    names = (f"{group}/providers/Microsoft.Compute/virtualMachines/{o.instance_id}" for o in chosen)
+    return why, f"az vm {verb} --ids {' '.join(names)}"
 
 
 def touches_availability(verb: Verb) -> bool:
@@ -145,7 +175,7 @@ def whole_protection(wanted: Protection, one: Instance) -> Protection:
     return Protection(scale_in, actions)
 
 
-def _limit(
+def limit_of(
     live: ScaleSet, request: Request, plan: Plan | None, source: HealthSource
 ) -> tuple[int, str]:
     """Return how many may be out of service, and who says so: the stricter of Plan and request."""
@@ -250,81 +280,15 @@ def _would_break(
     )
 
 
-def _hint(plan: Plan | None, count: int) -> str:
+def narrower_hint(plan: Plan | None, count: int) -> str:
+    """Return what to do where the floor leaves no room for that many."""
     if plan is not None:
         return f"select fewer, or raise availability.maxUnavailable in the Plan {plan.name}"
     return f"select fewer, or say how many may be out of service: --max-unavailable {count}"
 
 
-def _scaled(
-    live: ScaleSet, request: Request, floor: int, note: str, plan: Plan | None
-) -> Operation:
-    """Return the Operation that changes the capacity.
-
-    Which instances go when it shrinks is Azure's choice, so each of them counts as in service.
-    """
-    if request.capacity is None:
-        raise ValueError("a capacity goes with scale")
-    source = health_source(live, plan)
-    total = len(live.instances)
-    going, removable = max(0, total - request.capacity), _removable(live)
-    refused = scaling_refusal(live, request.capacity, floor, source)
-    hint = _hint(plan, going).replace("select fewer", "scale in smaller steps")
-    if going > len(removable):
-        hint = "take the protection off: vmssplan instances protect --no-scale-in"
-    notes = (note, f"Azure chooses which {going} of {len(removable)} go") if going else ()
-    return Operation(
-        verb=Verb.SCALE,
-        target=live.id,
-        members=(),
-        batches=(),
-        skipped=(),
-        total=total,
-        in_service=live.in_service_count(source),
-        floor=floor,
-        lowest=_lowest_scaled(live, request.capacity, source),
-        health=_health(plan, source),
-        capacity=request.capacity,
-        notes=notes,
-        refused=refused,
-        hint=hint if refused else None,
-    )
-
-
-def scaling_refusal(live: ScaleSet, capacity: int, floor: int, source: HealthSource) -> str | None:
-    """Say why the set must not have so many instances; None when it may."""
-    total, serving = len(live.instances), live.in_service_count(source)
-    going, removable = total - capacity, _removable(live)
-    if going > len(removable):
-        return (
-            f"{going} instances would have to go, and {total - len(removable)} of {total} are"
-            " protected from scale in"
-        )
-    may_serve = any(one.may_be_in_service(source) for one in removable)
-    lowest = _lowest_scaled(live, capacity, source)
-    if going <= 0 or not may_serve or lowest >= floor:
-        return None
-    return (
-        f"scaling from {total} to {capacity} may leave {lowest} of {total} in service"
-        f" ({serving} are now), and the floor is {floor}"
-    )
-
-
-def _lowest_scaled(live: ScaleSet, capacity: int, source: HealthSource) -> int:
-    may_go = sum(one.may_be_in_service(source) for one in _removable(live))
-    going = max(0, len(live.instances) - capacity)
-    return live.in_service_count(source) - min(going, may_go)
-
-
-def _removable(live: ScaleSet) -> Sequence[Instance]:
-    return [
-        one
-        for one in live.instances
-        if not (one.protected_from_scale_in or one.protected_from_scale_set_actions)
-    ]
-
-
-def _health(plan: Plan | None, source: HealthSource) -> Health:
+def health_of(plan: Plan | None, source: HealthSource) -> Health:
+    """Return when an instance counts as good: as the Plan says, or the default."""
     held = plan.health if plan is not None else Health()
     return Health(source, held.min_healthy_time, held.deadline, held.http, held.command)
 
