@@ -6,10 +6,12 @@ import asyncio
 import http.client
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.worlds import WEB
@@ -29,7 +31,6 @@ from vmssplan.ui.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from vmss_simulator.world import World
     from vmssplan.planfile import LoadedPlan
@@ -39,6 +40,15 @@ TARGET = ScaleSetId(WEB.subscription_id, WEB.resource_group, WEB.name)
 PATIENCE_SECONDS = 30
 ASKED = {"id": TARGET.resource_id, "verb": "restart", "selection": {"ids": ["0"]}}
 """A request that is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The files of a certificate, and what trusts it."""
+
+    certificate: Path
+    key: Path
+    trust: ssl.SSLContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class Served:
     access: Access
     sources: Sources
     children: Children
+    tls: ssl.SSLContext | None = None
 
     @property
     def host(self) -> str:
@@ -77,7 +88,14 @@ class Served:
     @property
     def origin(self) -> str:
         """The origin of the page."""
-        return f"http://{self.host}"
+        return f"{self.access.scheme}://{self.host}"
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a connection to the server."""
+        place = ("127.0.0.1", self.access.port)
+        if self.tls is not None:
+            return http.client.HTTPSConnection(*place, timeout=PATIENCE_SECONDS, context=self.tls)
+        return http.client.HTTPConnection(*place, timeout=PATIENCE_SECONDS)
 
     def headers(self, **changed: str | None) -> dict[str, str]:
         """Return the headers that the page sends; None leaves one out."""
@@ -100,7 +118,7 @@ class Served:
         body: bytes | None = None,
     ) -> Reply:
         """Send a request as it is given, and return what is answered."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.access.port, PATIENCE_SECONDS)
+        connection = self.connection()
         given = self.headers() if headers is None else headers
         fields = list(given) if not hasattr(given, "items") else list(dict(given).items())
         try:
@@ -141,12 +159,14 @@ def served(
     plans: Sequence[LoadedPlan] = (),
     is_read_only: bool = False,
     program: Sequence[str] = ("false",),
+    tls: Tls | None = None,
 ) -> Iterator[Served]:
     """Serve a world in a thread; nothing is carried out unless a program is given for it."""
     backend = service or SimulatedBackend(world)
     bound = bound_socket("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    access = Access(Keys(), names_of("127.0.0.1", port), port, is_read_only=is_read_only)
+    scheme = "http" if tls is None else "https"
+    access = Access(Keys(), names_of("127.0.0.1", port), port, scheme, is_read_only)
     watch = Watch(
         backend,
         clock or SimulatedClock(world),
@@ -162,12 +182,14 @@ def served(
         create_app(access, sources, hands),
         on_started=ready.set,
         on_closing=sources.streams.close,
+        certificate=tls.certificate if tls else None,
+        key=tls.key if tls else None,
     )
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[bound])))
     thread.start()
     try:
         assert ready.wait(PATIENCE_SECONDS)
-        yield Served(access, sources, children)
+        yield Served(access, sources, children, tls.trust if tls else None)
     finally:
         server.stop()
         thread.join()

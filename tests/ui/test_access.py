@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
-from tests.ui.serving import ASKED, PATIENCE_SECONDS, TARGET, Served, served
+from tests.ui.serving import ASKED, PATIENCE_SECONDS, TARGET, Served, Tls, served
 from tests.worlds import make_world
 from vmssplan.ui.access import HEADERS, MAX_BODY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 READS = (
     "/",
@@ -271,6 +274,21 @@ def test_every_answer_keeps_the_browser_from_helping_others(page: Served, path: 
         assert "default-src 'self'" in answered.headers["content-security-policy"]
         assert "'unsafe" not in answered.headers["content-security-policy"]
         assert "server" not in answered.headers
+
+
+def test_elsewhere_it_is_served_with_tls_and_the_cookie_needs_that(tmp_path: Path) -> None:
+    """Who listens on the network sees neither the token nor the cookie."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued = authority.issue_cert("127.0.0.1")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    trust = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    tls = Tls(tmp_path / "server.pem", tmp_path / "server.pem", trust)
+    with served(make_world(), tmp_path / "state", tls=tls) as page:
+        opened = page.ask("GET", f"/?token={page.access.keys.token}", {"host": page.host})
+        assert opened.headers["set-cookie"].endswith("; Secure")
+        assert page.post(PREVIEW, ASKED).status == 200
+        assert page.post(PREVIEW, ASKED, origin=f"http://{page.host}").status == 403
 
 
 def test_keys_differ_from_server_to_server_and_are_never_shown(page: Served) -> None:
