@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import forecast, page, rollouts, scenario_tests, simulator, throttling
+from benchmarks import browser, forecast, page, rollouts, scenario_tests, simulator, throttling
 
 PARTS = {
+    "browser": browser.measures,
     "forecast": forecast.measures,
     "page": page.measures,
     "rollouts": rollouts.measures,

@@ -91,6 +91,17 @@ def test_another_image_is_shown_as_the_change_it_is(served: Served, open_tab: Op
         expect(dialog).to_contain_text("vmssplan instances upgrade")
 
 
+def test_a_plan_is_rolled_out_whole(served: Served, open_tab: OpenTab) -> None:
+    """Its Rollout is shown batch by batch, with everybody who is skipped and why."""
+    with open_tab(served) as tab:
+        tab.open_set()
+        dialog = tab.preview("rollout")
+        expect(dialog).to_contain_text(re.compile(r"14 instances in \d batches"))
+        expect(dialog).to_contain_text(re.compile(r"7\s+protected"))
+        expect(dialog).to_contain_text("vmssplan apply")
+        expect(dialog.get_by_role("button", name="Roll out to 14 instances")).to_be_enabled()
+
+
 def test_protection_says_from_what(served: Served, open_tab: OpenTab) -> None:
     """Each half of the protection is its own choice."""
     with open_tab(served) as tab:

@@ -89,6 +89,7 @@ class Preview {
     const now = modelNow(this.scaleSet);
     const fields = [
       ["imageVersion", "Image version", now.imageVersion], ["sku", "Image sku", now.sku],
+      ["imageId", "Image id", now.imageId],
       ["imageUri", "Custom image URI", now.imageUri], ["vmSize", "VM size", now.vmSize],
     ].map(([name, text, placeholder]) => {
       const input = h("input", { type: "text", name, placeholder, autocomplete: "off", spellcheck: "false", oninput: () => {
