@@ -1,16 +1,12 @@
 """The direct door to the simulator: the same requests as over the wire, without a wire.
 
 Drives the world in-process, request by request, so that throttling and faults count as they
-would over HTTPS. Its clock is the world's: virtual time moves when the executor sleeps, and when a
-fault makes a reply late.
+would over HTTPS. Virtual time moves when the executor sleeps, and when a fault makes a reply late.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from contextlib import contextmanager
-from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +18,7 @@ from vmss_simulator.commands import (
     WriteAutoscale,
     WriteInstance,
 )
-from vmss_simulator.errors import ArmError, ConnectionBroken
+from vmss_simulator.errors import ArmError
 from vmss_simulator.network import network_interfaces, private_addresses
 from vmss_simulator.values import AutoscaleKey, OperationKind, ScaleSetKey
 from vmss_simulator.values import OperationStatus as WorldOperationStatus
@@ -42,18 +38,10 @@ from vmssplan.backends.autoscale_documents import (
     write_capacities,
 )
 from vmssplan.backends.budgets import Budgets
+from vmssplan.backends.simulated_clock import SimulatedClock
+from vmssplan.backends.simulated_failures import translated
 from vmssplan.backends.simulated_reading import BEFORE_ALL, Beginnings, Reader, azure_error
-from vmssplan.errors import (
-    Conflict,
-    EtagChanged,
-    NotFound,
-    NotPermitted,
-    OutcomeUnknown,
-    RequestRejected,
-    ServiceUnavailable,
-    Throttled,
-    VmssplanError,
-)
+from vmssplan.errors import NotFound
 from vmssplan.model import (
     Deprecation,
     ImageReference,
@@ -70,11 +58,11 @@ from vmssplan.model import (
     image_fields,
 )
 from vmssplan.operating import Switch
-from vmssplan.permissions import CHECK
 from vmssplan.ports import OperationHandle, Pacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from vmss_simulator.commands import Command
     from vmss_simulator.network import NetworkInterface
@@ -84,6 +72,8 @@ if TYPE_CHECKING:
     from vmssplan.model import AutoscaleSetting
     from vmssplan.operating import Protection
     from vmssplan.permissions import Permission
+
+__all__ = ["SWITCH_KINDS", "SimulatedBackend", "SimulatedClock"]
 
 SWITCH_KINDS = {
     Switch.START: OperationKind.START,
@@ -109,7 +99,7 @@ class SimulatedBackend:
     async def observe(self, target: ScaleSetId) -> tuple[ScaleSet, Pacing]:
         """Read the set and its instances, page by page as over the wire."""
         key, allowances, size = _key(target), [], self._world.options.instance_page_size
-        with _translated(is_read=True):
+        with translated(is_read=True):
             allowance = self._admit(OperationKind.GET_SCALE_SET, target)
             raw = self._world.seen(allowance).scale_set(key)
             self._deliver(allowance)
@@ -128,7 +118,7 @@ class SimulatedBackend:
 
     async def operation_report(self, operation: OperationHandle) -> tuple[OperationReport, Pacing]:
         """Read the status of an operation."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             key = self._world.operation(operation.operation_id).key
             access.authorize_following(self._world, key)
             allowance = self._counted(OperationKind.GET_OPERATION, key, key.subscription_id)
@@ -141,7 +131,7 @@ class SimulatedBackend:
 
     async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
         """Tell whether Azure's own rolling upgrade is running."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             allowance = self._admit(OperationKind.GET_ROLLING_UPGRADE, target)
             upgrade = self._world.seen(allowance).rolling_upgrade(_key(target))
             self._deliver(allowance)
@@ -151,7 +141,7 @@ class SimulatedBackend:
         """List the versions that `latest` may mean, oldest first."""
         if isinstance(image, UriImage):
             return []
-        with _translated(is_read=True):
+        with translated(is_read=True):
             self.requests[OperationKind.LIST_IMAGE_VERSIONS] += 1
             access.authorize_versions(self._world, image, self._subscription_id)
             allowance = self._world.admit(
@@ -166,7 +156,7 @@ class SimulatedBackend:
 
     async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
         """Read what the publisher of an exact version says of its end; None for nothing."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             self.requests[OperationKind.LIST_IMAGE_VERSIONS] += 1
             access.authorize_versions(self._world, image, self._subscription_id)
             allowance = self._world.admit(
@@ -184,7 +174,7 @@ class SimulatedBackend:
 
     async def sizes(self, target: ScaleSetId) -> Sequence[str]:
         """List the sizes that the set may have."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             allowance = self._admit(OperationKind.LIST_SKUS, target)
             found = self._world.sizes(_key(target))
             self._deliver(allowance)
@@ -195,7 +185,7 @@ class SimulatedBackend:
     ) -> OperationHandle | None:
         """PATCH only these fields, with If-Match."""
         key, body = _key(target), write_model(fields)
-        with _translated(is_read=False):
+        with translated(is_read=False):
             access.authorize(self._world, OperationKind.PATCH_SCALE_SET, target.resource_id)
             access.authorize_use(self._world, fields.image)
             allowance = self._admit(OperationKind.PATCH_SCALE_SET, target)
@@ -220,7 +210,7 @@ class SimulatedBackend:
     async def autoscale_settings(self, target: ScaleSetId) -> Sequence[AutoscaleSetting]:
         """List the autoscale settings that scale this set, disabled ones too."""
         subscription = target.subscription_id
-        with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
+        with translated(is_read=True, when_forbidden=MAY_NOT_READ):
             allowance = self._admit_autoscale(
                 OperationKind.GET_AUTOSCALE, subscription, f"/subscriptions/{subscription}"
             )
@@ -234,14 +224,14 @@ class SimulatedBackend:
         admit = partial(
             self._admit_autoscale, subscription_id=key.subscription_id, scope=key.resource_id
         )
-        with _translated(is_read=True, when_forbidden=MAY_NOT_READ):
+        with translated(is_read=True, when_forbidden=MAY_NOT_READ):
             allowance = admit(OperationKind.GET_AUTOSCALE)
             found = self._world.seen(allowance).autoscale_setting(key)
             self._deliver(allowance)
         patch = write_capacities(_autoscale_document(found), setting)
         if patch is None:
             return
-        with _translated(is_read=False, when_forbidden=MAY_NOT_WRITE):
+        with translated(is_read=False, when_forbidden=MAY_NOT_WRITE):
             allowance = admit(OperationKind.PUT_AUTOSCALE)
             for _ in range(allowance.deliveries):
                 self._world.perform(WriteAutoscale(key, patch, merge=True))
@@ -252,7 +242,7 @@ class SimulatedBackend:
         key = _key(target)
         found: list[NetworkInterface] = []
         try:
-            with _translated(is_read=True):
+            with translated(is_read=True):
                 is_last_page = False
                 while not is_last_page:
                     allowance = self._admit(OperationKind.LIST_NETWORK_INTERFACES, target)
@@ -267,13 +257,13 @@ class SimulatedBackend:
 
     async def permissions(self, scope: str) -> Sequence[Permission]:
         """List what the caller may do there."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             return access.list_permissions(self._world, scope)
 
     async def scale_sets(self, subscription_id: str) -> Sequence[ListedScaleSet]:
         """List the scale sets of a subscription."""
         scope = f"/subscriptions/{subscription_id}"
-        with _translated(is_read=True):
+        with translated(is_read=True):
             access.authorize(self._world, OperationKind.LIST_SCALE_SETS, scope)
             allowance = self._counted(OperationKind.LIST_SCALE_SETS, None, subscription_id)
             found = self._world.seen(allowance).scale_sets(subscription_id)
@@ -283,7 +273,7 @@ class SimulatedBackend:
 
     async def told(self, target: ScaleSetId, instance_id: str) -> Sequence[Told]:
         """Read every status of one instance's view."""
-        with _translated(is_read=True):
+        with translated(is_read=True):
             allowance = self._admit(OperationKind.GET_INSTANCE, target, [instance_id])
             seen = self._world.seen(allowance).scale_set(_key(target))
             found = seen.instances.get(instance_id)
@@ -362,12 +352,12 @@ class SimulatedBackend:
     def _admit_write(
         self, kind: OperationKind, target: ScaleSetId, instance_ids: Sequence[str] = ()
     ) -> Allowance:
-        with _translated(is_read=False):
+        with translated(is_read=False):
             return self._admit(kind, target, instance_ids)
 
     def _perform(self, allowance: Allowance, command: Command) -> OperationHandle | None:
         """Carry out a command, as often as it is delivered; None when there was nothing to do."""
-        with _translated(is_read=False):
+        with translated(is_read=False):
             for _ in range(allowance.deliveries):
                 operation = self._world.perform(command)
             self._deliver(allowance)
@@ -377,7 +367,7 @@ class SimulatedBackend:
 
     def _carry_out(self, allowance: Allowance, start: Callable[[], Operation]) -> OperationHandle:
         """Carry out a write, as often as it is delivered; the last answer counts."""
-        with _translated(is_read=False):
+        with translated(is_read=False):
             for _ in range(allowance.deliveries):
                 operation = start()
             self._deliver(allowance)
@@ -388,42 +378,6 @@ class SimulatedBackend:
         allowance.deliver()
         if allowance.reply_delay:
             self._world.advance_to(self._world.now + allowance.reply_delay)
-
-
-class SimulatedClock:
-    """`ports.Clock` of a World: as fast as it can, or `speed` times the wall clock."""
-
-    def __init__(self, world: World, speed: float | None = None) -> None:
-        self._world = world
-        self._speed = speed
-        self._woken = asyncio.Event()
-
-    def now(self) -> datetime:
-        """Return virtual time."""
-        return self._world.now
-
-    async def sleep_until(self, when: datetime) -> None:
-        """Move virtual time there, watchably when a speed was asked for."""
-        if self._speed is None:
-            # One turn of the event loop, so that a signal is heard in a run of virtual sleeps.
-            await asyncio.sleep(0)
-            self._move_to(when)
-            return
-        self._woken.clear()
-        slice_ = timedelta(seconds=self._speed / 10)
-        while self._world.now < when and not self._woken.is_set():
-            until = min(when, self._world.now + slice_)
-            wall_seconds = (until - self._world.now).total_seconds() / self._speed
-            await asyncio.sleep(wall_seconds)
-            self._move_to(until)
-
-    def wake(self) -> None:
-        """Cut the present sleep short; virtual sleeps without a speed are never long."""
-        self._woken.set()
-
-    def _move_to(self, when: datetime) -> None:
-        if when > self._world.now:
-            self._world.advance_to(when)
 
 
 def _key(target: ScaleSetId) -> ScaleSetKey:
@@ -444,38 +398,3 @@ def _report(operation: Operation) -> OperationReport:
 
 def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = None) -> Pacing:
     return Pacing.told((one.remaining for one in allowances), retry_after)
-
-
-@contextmanager
-def _translated(*, is_read: bool, when_forbidden: str | None = None) -> Iterator[None]:
-    """Turn what the world raises into our errors; a read whose fate is unknown did no harm."""
-    try:
-        yield
-    except ArmError as error:
-        raise _refused(error, is_read=is_read, when_forbidden=when_forbidden) from error
-    except ConnectionBroken as error:
-        kind = ServiceUnavailable if is_read else OutcomeUnknown
-        raise kind("ConnectionLost", str(error)) from error
-
-
-def _refused(error: ArmError, *, is_read: bool, when_forbidden: str | None) -> VmssplanError:
-    """Return our error for an ARM error, by status as the wire doors do.
-
-    A write that ends in a server error may have been carried out all the same.
-    """
-    match error.status:
-        case 401 | 403:
-            return NotPermitted(f"{error.code}: {error.message}", hint=when_forbidden or CHECK)
-        case 404:
-            return NotFound(f"{error.code}: {error.message}")
-        case 409:
-            return Conflict(error.code, error.message, retry_after=error.retry_after)
-        case 412:
-            return EtagChanged(error.code, error.message)
-        case 429:
-            return Throttled(error.code, error.message, retry_after=error.retry_after)
-        case status if status >= 500:  # noqa: PLR2004 - server errors
-            kind = ServiceUnavailable if is_read else OutcomeUnknown
-            return kind(error.code, error.message, retry_after=error.retry_after)
-        case _:
-            return RequestRejected(error.code, error.message)

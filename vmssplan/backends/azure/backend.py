@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -21,32 +20,24 @@ from vmssplan.backends.autoscale_documents import place_of
 from vmssplan.backends.azure.answers import Heard
 from vmssplan.backends.azure.clouds import CLOUDS
 from vmssplan.backends.azure.failures import translated
+from vmssplan.backends.azure.images import list_versions
 from vmssplan.backends.azure.logs import CleanLoggingPolicy
 from vmssplan.backends.azure.request_log import RequestLog
 from vmssplan.backends.azure.starting import started
 from vmssplan.errors import NotFound, UsageInvalid
 from vmssplan.model import (
-    CommunityGalleryImage,
     Deprecation,
     ImageReference,
     ModelFields,
     OperationReport,
     OperationStatus,
     PlatformImage,
-    ResourceImage,
     ScaleSet,
     ScaleSetId,
-    SharedGalleryImage,
-    UriImage,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncIterable,
-        Callable,
-        Mapping,
-        Sequence,
-    )
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from azure.core.credentials_async import AsyncTokenCredential
@@ -66,15 +57,6 @@ _MAY_NOT_SEE_ADDRESSES = (
     " Microsoft.Compute/virtualMachineScaleSets/networkInterfaces/read"
 )
 _ROLLING = frozenset({"rollingforward", "rollingback"})
-_GALLERY_IMAGE = re.compile(
-    r"/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers"
-    r"/Microsoft\.Compute/galleries/(?P<gallery>[^/]+)/images/(?P<image>[^/]+)(/versions/.*)?",
-    re.IGNORECASE,
-)
-_PUBLIC_IMAGE = re.compile(
-    r"/(Shared|Community)Galleries/(?P<gallery>[^/]+)/Images/(?P<image>[^/]+)(/Versions/.*)?",
-    re.IGNORECASE,
-)
 
 
 class AzureBackend:
@@ -219,23 +201,7 @@ class AzureBackend:
         set observed last.
         """
         with translated(is_read=True):
-            match image:
-                case PlatformImage(publisher, offer, sku):
-                    listed = await self._latest_client().virtual_machine_images.list(
-                        location, publisher, offer, sku
-                    )
-                    names = [each.name for each in listed]
-                case ResourceImage(image_id):
-                    names = await self._gallery_versions(image_id, location)
-                case SharedGalleryImage(image_id):
-                    shared = self._latest_client().shared_gallery_image_versions
-                    names = await _public_versions(shared.list, image_id, location)
-                case CommunityGalleryImage(image_id):
-                    community = self._latest_client().community_gallery_image_versions
-                    names = await _public_versions(community.list, image_id, location)
-                case UriImage():
-                    names = []
-        return sorted(names, key=_version_order)
+            return await list_versions(self._client, self._latest_client, image, location)
 
     async def image_deprecation(self, image: PlatformImage, location: str) -> Deprecation | None:
         """Read the `imageDeprecationStatus` of an exact version; None for nothing.
@@ -415,49 +381,3 @@ class AzureBackend:
         if self._subscription_id is None:
             raise ValueError("no scale set was observed yet, so no subscription is known")
         return self._client(self._subscription_id)
-
-    async def _gallery_versions(self, image_id: str, location: str) -> list[str]:
-        found = _GALLERY_IMAGE.fullmatch(image_id.rstrip("/"))
-        # A managed image has no versions.
-        if found is None:
-            return []
-        versions = self._client(found["subscription"]).gallery_image_versions
-        listed = versions.list_by_gallery_image(found["group"], found["gallery"], found["image"])
-        return [
-            each.name
-            async for each in listed
-            if each.name and not _is_left_out(each.properties, location)
-        ]
-
-
-async def _public_versions(
-    list_versions: Callable[..., AsyncIterable[Any]], image_id: str, location: str
-) -> list[str]:
-    found = _PUBLIC_IMAGE.fullmatch(image_id.rstrip("/"))
-    if found is None:
-        raise NotFound(f"{image_id} is not the id of an image in such a gallery")
-    listed = list_versions(location, found["gallery"], found["image"])
-    return [
-        each.name
-        async for each in listed
-        if each.name and not (each.properties and each.properties.exclude_from_latest)
-    ]
-
-
-def _is_left_out(properties: Any, location: str) -> bool:
-    """Tell whether `latest` passes the version over, everywhere or in that region."""
-    profile = properties.publishing_profile if properties else None
-    if profile is None:
-        return False
-    return bool(profile.exclude_from_latest) or any(
-        region.exclude_from_latest and _folded(region.name) == _folded(location)
-        for region in profile.target_regions or []
-    )
-
-
-def _folded(location: str) -> str:
-    return location.replace(" ", "").casefold()
-
-
-def _version_order(version: str) -> tuple[tuple[int, str], ...]:
-    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in version.split("."))
