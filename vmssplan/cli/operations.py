@@ -9,16 +9,24 @@ import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vmssplan.cli.connection import open_session, open_state
 from vmssplan.durations import parse_duration
-from vmssplan.errors import ExitCode, LockHeld, Refused, RolloutStale, UsageInvalid
+from vmssplan.errors import (
+    ExitCode,
+    LockHeld,
+    Refused,
+    Retryable,
+    RolloutStale,
+    UsageInvalid,
+)
 from vmssplan.model import Amount, ScaleSetId
 from vmssplan.operating import Operation, command
+from vmssplan.pacing import pause_after_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from vmssplan.cli.connection import Connection, Session
     from vmssplan.cli.console import Console
@@ -35,6 +43,8 @@ RESOURCE_ID = re.compile(
     r"/providers/Microsoft\.Compute/virtualMachineScaleSets/([^/]+)/?",
     re.IGNORECASE,
 )
+T = TypeVar("T")
+LOOKING_PATIENCE = timedelta(minutes=15)
 _AMOUNT = re.compile(r"([0-9]{1,4})(%?)")
 
 
@@ -110,7 +120,7 @@ async def list_chosen(
     target = target_of(text)
     async with open_session(connection, console) as session:
         backend = _backend(target, session, console)
-        live, _ = await backend.observe(target.id)
+        live, _ = await _patiently(lambda: backend.observe(target.id), session, console)
         plan = target.plan
         wanted = live.model if plan is None else await resolve(plan.model, live, backend)
     source = health_source(live, plan)
@@ -152,7 +162,30 @@ async def _prepare(desk: Desk) -> tuple[Operation | Rollout, ScaleSet]:
     boot = latencies_of(desk.connection, None).boot
     report = _reporter(desk.target.loaded, desk.console)
     target = desk.target
-    return await prepare(desk.request, target.id, target.plan, desk.backend, report, boot)
+    return await _patiently(
+        lambda: prepare(desk.request, target.id, target.plan, desk.backend, report, boot),
+        desk.session,
+        desk.console,
+    )
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]], session: Session, console: Console) -> T:
+    """Ask again while the service has no time for us; raises Retryable when that takes long.
+
+    Looking at a thousand instances may use a minute's requests up, so the pauses grow.
+    """
+    began = session.clock.now()
+    while True:
+        try:
+            return await ask()
+        except Retryable as error:
+            so_far = session.clock.now() - began
+            if so_far >= LOOKING_PATIENCE:
+                raise
+            if not so_far:
+                console.say(f"Waiting: {error.message}")
+            pause = pause_after_refusal(error.retry_after, so_far)
+            await session.clock.sleep_until(session.clock.now() + pause)
 
 
 def _reporter(loaded: LoadedPlan | None, console: Console) -> Callable[[Sequence[Finding]], None]:
