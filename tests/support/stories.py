@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tests.support.runs import MemoryInbox, MemoryJournal, Nobody, compute, executor
@@ -11,6 +11,7 @@ from tests.support.values import START, at_most, plan, strategy
 from tests.worlds import make_world
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.engine import Event, Phase, RunState
+from vmssplan.engine import events as ev
 from vmssplan.engine.events import RunStarted
 from vmssplan.engine.instructions import Approve, Reject
 from vmssplan.model import ApprovalGate, Failure, Gate, OnFailure
@@ -121,6 +122,32 @@ def _answered(answer: Approve | Reject) -> Story:
 
     inbox.on_rest = answer_it
     return lived(asking(), inbox=inbox)
+
+
+def hostile(text: str) -> Story:
+    """Return a story in which others have said that text, wherever they can say something."""
+    story = halted()
+    events: list[Event] = []
+    for event in story.events:
+        match event:
+            case ev.InstanceFailed():
+                events.append(replace(event, code=text, message=text))
+            case ev.OperationEnded():
+                events.append(replace(event, message=text, code=event.code and text))
+            case ev.RunHalted() | ev.StopDecided():
+                events.append(replace(event, reason=text))
+            case ev.StepCompleted():
+                events.append(replace(event, note=text))
+            case _:
+                events.append(event)
+    at = story.events[-1].at
+    events += [
+        ev.RunHeld(at, "1", text, text),
+        ev.RequestDeferred(at, ev.DeferralReason.THROTTLED, at, text, text),
+        ev.InstanceSkipped(at, "3", text),
+        ev.RunHalted(at, 2, 4, text),
+    ]
+    return replace(story, events=tuple(events))
 
 
 STORIES = {

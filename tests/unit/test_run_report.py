@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.support.reports import guarded, guarded_batch, people, way_back
-from tests.support.stories import RUN, STORIES, Story, complete, halted, in_pairs, lived
+from tests.support.stories import RUN, STORIES, Story, complete, halted, hostile, in_pairs, lived
 from vmssplan import __version__
 from vmssplan.documents import readable_json
 from vmssplan.engine import events as ev
@@ -34,7 +34,6 @@ from vmssplan.schema_files import schema
 
 if TYPE_CHECKING:
     from tests.support.golden import Golden
-    from vmssplan.engine import Event
 
 SCRIPT = "<script>alert(1)</script>"
 SECRET = "sig=c2VjcmV0c2VjcmV0c2VjcmV0"  # noqa: S105 - planted
@@ -207,32 +206,6 @@ class Parts(HTMLParser):
             self.scripts[-1] += data
         if self._in == "style":
             self.styles.append(data)
-
-
-def hostile(text: str) -> Story:
-    """Return a story in which others have said that text, wherever they can say something."""
-    story = halted()
-    events: list[Event] = []
-    for event in story.events:
-        match event:
-            case ev.InstanceFailed():
-                events.append(replace(event, code=text, message=text))
-            case ev.OperationEnded():
-                events.append(replace(event, message=text, code=event.code and text))
-            case ev.RunHalted() | ev.StopDecided():
-                events.append(replace(event, reason=text))
-            case ev.StepCompleted():
-                events.append(replace(event, note=text))
-            case _:
-                events.append(event)
-    at = story.events[-1].at
-    events += [
-        ev.RunHeld(at, "1", text, text),
-        ev.RequestDeferred(at, ev.DeferralReason.THROTTLED, at, text, text),
-        ev.InstanceSkipped(at, "3", text),
-        ev.RunHalted(at, 2, 4, text),
-    ]
-    return replace(story, events=tuple(events))
 
 
 def test_a_page_runs_nothing_but_its_own_script() -> None:

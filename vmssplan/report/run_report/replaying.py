@@ -105,18 +105,23 @@ def _map(chronicle: Chronicle) -> Markup:
     places: dict[tuple[str, str], list[InstanceTale]] = {}
     for tale in chronicle.instances:
         places.setdefault((tale.row, tale.column), []).append(tale)
-    head = [element("th", {"scope": "col"}, name) for name in ("", *columns)]
+    head = [_heading("col", name) for name in ("", *columns)]
     body = [
         element(
             "tr",
             NOTHING,
-            element("th", {"scope": "row"}, row),
+            _heading("row", row),
             *(_place(places.get((row, column), ()), numbers) for column in columns),
         )
         for row in rows
     ]
     header = element("thead", NOTHING, element("tr", NOTHING, *head)) if any(columns) else Markup()
     return element("table", {"class": "map"}, header, element("tbody", NOTHING, *body))
+
+
+def _heading(scope: str, name: str) -> Markup:
+    """Return the name of a row or column; where there is none, nothing that says it is one."""
+    return element("th", {"scope": scope}, name) if name else element("td", NOTHING, "")
 
 
 def _place(tales: Sequence[InstanceTale], numbers: dict[str, int]) -> Markup:
