@@ -9,6 +9,7 @@ import time
 from contextlib import contextmanager
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, OpenerDirector, Request, build_opener
 
 import pytest
@@ -151,6 +152,34 @@ def test_a_run_goes_on_when_the_server_is_killed(tmp_path: Path) -> None:
         assert (run["run"], run["word"], run["exitCode"]) == ("web-jammy-1", "complete", 0)
         assert page.get("/api/session")["service"]["kind"] == "journals"
         assert page.get("/api/scale-sets")["scaleSets"] == []
+
+
+def test_a_run_that_waits_is_answered_where_there_are_only_journals(program: Program) -> None:
+    """Whoever approves needs no access to Azure; carrying it on is somebody else's."""
+    gate = '\ngates:\n  - {after: batch 1, approval: {message: "looks right?"}}\n'
+    (program.folder / "gated.yaml").write_text(PLAN.read_text("utf-8") + gate, "utf-8")
+    simulator = ("--simulator", SCENARIOS / "web-12.yaml")
+    assert program.run("apply", "gated.yaml", *simulator, "--auto-approve").code == 10
+    with opened(program, "--journals") as page:
+        told = page.get("/api/run?name=web-jammy-1")
+        step = told["status"]["waitingForApproval"]["step"]
+        assert told["status"]["waitingForApproval"]["message"] == "looks right?"
+        answer = {"run": "web-jammy-1", "step": step, "digest": told["digest"]}
+        said = page.post("/api/run/approve", answer)
+        assert said["text"].startswith(f"Step {step} of web-jammy-1 is approved.")
+        assert said["command"].startswith(f"vmssplan approve web-jammy-1 {step} --digest sha256:")
+        for path, wrong in (
+            ("/api/run/approve", {**answer, "digest": "sha256:0"}),
+            ("/api/run/pause", {"run": "web-jammy-1"}),
+        ):
+            with pytest.raises(HTTPError) as refused:
+                page.post(path, wrong)
+            assert refused.value.status == 409
+            assert "web-jammy-1" in json.load(refused.value)["error"]["what"]
+        with pytest.raises(HTTPError) as missing:
+            page.post("/api/run/resume", {"run": "web-jammy-1"})
+        assert missing.value.status == 404
+    assert program.run("resume", "web-jammy-1", *simulator).code == 0
 
 
 def _wait_for_the_end(program: Program) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from vmssplan.ports import Backend
     from vmssplan.ui.access import Access
     from vmssplan.ui.acting import Hands
+    from vmssplan.ui.children import Children
     from vmssplan.ui.reading import Sources
     from vmssplan.ui.simulator import Simulator
     from vmssplan.ui.watching import Watch
@@ -249,12 +250,13 @@ def _serve_simulator(
 
 
 async def _serve_journals(place: Place, connection: Connection, console: Console) -> None:
+    from vmssplan.ui.acting import Hands
     from vmssplan.ui.reading import Shown, Sources
     from vmssplan.ui.runs import Runs
 
     shown = Shown("journals", connection.state or str(connection.state_dir))
     sources = Sources(shown, Runs(open_state(connection)))
-    await _answer(place, sources, console)
+    await _answer(place, sources, console, Hands(None, _children(connection)))
 
 
 async def _serve(
@@ -315,17 +317,21 @@ def _hands(
     from vmssplan.model import Health
     from vmssplan.probes import RealProbes
     from vmssplan.ui.acting import Hands
-    from vmssplan.ui.children import Children
     from vmssplan.ui.previews import Previews
 
     def backend_for(plan: Plan | None) -> Backend:
         health = Health() if plan is None else plan.health
         return session.probing(RealProbes(os.environ, console.say), health)
 
+    return Hands(Previews(loaded, backend_for, watch), _children(connection), simulator)
+
+
+def _children(connection: Connection) -> Children:
+    from vmssplan.ui.children import Children
+
     folder = connection.state_dir / "ui"
     place = {} if connection.state is None else {"VMSSPLAN_STATE": connection.state}
-    children = Children(folder, lambda verb: options_of(verb, connection), os.environ, place)
-    return Hands(Previews(loaded, backend_for, watch), children, simulator)
+    return Children(folder, lambda verb: options_of(verb, connection), os.environ, place)
 
 
 def options_of(verb: str, connection: Connection) -> tuple[str, ...]:

@@ -107,6 +107,16 @@ class LocalState:
         path = self._run_folder(run) / "journal.jsonl"
         return read_journal(path)
 
+    def stamp(self, run: str) -> tuple[int, int]:
+        """Return what is another one whenever the journal of a Run is; raises NotFound."""
+        path = self._run_folder(run) / "journal.jsonl"
+        with _reporting(path):
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                return (0, 0)
+        return (found.st_size, found.st_mtime_ns)
+
     def journal(self, run: str) -> FileJournal:
         """Open the journal of a Run for appending; raises NotFound."""
         return FileJournal(self._run_folder(run) / "journal.jsonl")

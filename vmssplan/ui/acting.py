@@ -40,9 +40,12 @@ _STAYING = frozenset({"upgrade", ROLLOUT})
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """What carries out; `simulator` is None where there is none to be controlled."""
+    """What carries out; `simulator` is None where there is none to be controlled.
 
-    previews: Previews
+    `previews` is None where there is no service, and Runs can only be told something.
+    """
+
+    previews: Previews | None
     children: Children
     simulator: Simulator | None = None
 
@@ -134,10 +137,10 @@ class Acting:
         return {"operations": [one.document() for one in children]}
 
     async def _previewed(self, ask: Ask) -> Previewed:
-        if self._sources.watch is None:
+        previews = self._hands.previews
+        if previews is None:
             raise NotFound("there is no service, only journals")
-        target = await find_target(self._sources, ask.target)
-        return await self._hands.previews.preview(ask, target)
+        return await previews.preview(ask, await find_target(self._sources, ask.target))
 
     def _shown(self, previewed: Previewed) -> Document:
         words = self._hands.children.words(previewed.words)

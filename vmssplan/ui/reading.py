@@ -150,7 +150,8 @@ async def one_run(sources: Sources, name: str) -> Document:
     """Return one Run, with its set as it was seen last."""
     kept = await sources.runs.one(name)
     look = sources.watch.seen(kept.record.rollout.target) if sources.watch else None
-    return run_document(kept, look.scale_set if look else None)
+    # A Run of a thousand instances has thousands of Events to be told.
+    return await asyncio.to_thread(run_document, kept, look.scale_set if look else None)
 
 
 async def find_target(sources: Sources, resource_id: str) -> ScaleSetId:

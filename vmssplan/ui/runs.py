@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from vmssplan.engine import Phase, RunState
 from vmssplan.engine.events import RollbackStarted
@@ -28,18 +28,32 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 FRESH_SECONDS = 0.4
-SETTLED_SECONDS = 5.0
-"""How long a Run that nobody carries out is taken to be what it was."""
+FAR_SECONDS = 2.0
+SETTLED_SECONDS = 30.0
+"""How long a Run is taken to be what it was: in a folder, elsewhere, there once it has ended."""
 _MOST_TOLD = 50
+
+
+@runtime_checkable
+class Stamped(Protocol):
+    """A store that can tell without reading whether a journal is still the same."""
+
+    def stamp(self, run: str) -> object:
+        """Return what is another one whenever the journal of a Run is; raises NotFound."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A Run as it was read, at that moment of the monotonic clock."""
+    """A Run as it was read, at that moment of the monotonic clock.
+
+    `stamp` is another one whenever its journal is; None where only reading tells.
+    """
 
     record: RunRecord
     state: RunState
     read_at: float
+    stamp: object | None = None
 
 
 class Runs:
@@ -85,18 +99,35 @@ class Runs:
 
     def _read(self, run: str) -> Kept:
         kept, now = self._kept.get(run), time.monotonic()
-        if kept is not None:
-            fresh = FRESH_SECONDS if kept.record.is_held else SETTLED_SECONDS
-            if now - kept.read_at < fresh:
-                return kept
+        if kept is not None and now - kept.read_at < _fresh_seconds(kept):
+            return kept
+        stamp = self._store.stamp(run) if isinstance(self._store, Stamped) else None
+        is_same = kept is not None and stamp is not None and stamp == kept.stamp
+        if kept is not None and is_same and _has_ended(kept):
+            found = replace(kept, read_at=now)
+        else:
+            found = self._read_anew(run, kept if is_same else None, stamp)
+        self._kept[run] = found
+        return found
+
+    def _read_anew(self, run: str, kept: Kept | None, stamp: object | None) -> Kept:
+        """Read a Run; what was kept of it where its journal is the same."""
         rollout = kept.record.rollout if kept else self._store.rollout(run)
         holder = self._store.holder(rollout.target)
         is_held = holder is not None and holder.run == run
-        record = RunRecord(run, rollout, self._store.events(run), is_held=is_held)
-        is_same = kept is not None and len(kept.record.events) == len(record.events)
-        state = kept.state if kept is not None and is_same else record.state
-        self._kept[run] = Kept(record, state, now)
-        return self._kept[run]
+        events = kept.record.events if kept else self._store.events(run)
+        record = RunRecord(run, rollout, events, is_held=is_held)
+        return Kept(record, kept.state if kept else record.state, time.monotonic(), stamp)
+
+
+def _has_ended(kept: Kept) -> bool:
+    return kept.state.outcome is not None and not kept.record.is_held
+
+
+def _fresh_seconds(kept: Kept) -> float:
+    if kept.stamp is not None:
+        return FRESH_SECONDS
+    return SETTLED_SECONDS if _has_ended(kept) else FAR_SECONDS
 
 
 def runs_document(runs: Sequence[Kept]) -> Document:
