@@ -79,7 +79,7 @@ class Tab:
         dialog.get_by_role("button", name=deed, exact=True).click()
         expect(dialog).to_be_hidden()
 
-    def expect_run(self, state: str) -> None:
+    def expect_run(self, state: str | re.Pattern[str]) -> None:
         """Wait until the Run that is shown stands so."""
         expect(self.page.locator("#run-state")).to_have_text(state, timeout=RUN_MILLISECONDS)
 

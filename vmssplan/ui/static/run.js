@@ -216,6 +216,8 @@ function stateText(course, status, isNow) {
     if (isDone) return { text: "rolled back", kind: "state-outdated" };
     return { text: `halted: ${course.outcome.text}`, kind: course.outcome.exitCode === 10 ? "state-awaiting" : "state-failed" };
   }
+  const isLeft = isNow && status && status.isHeld === false;
+  if (isLeft && !course.awaited) return { text: `${status.word}, carried out by nobody`, kind: "state-awaiting" };
   if (course.awaited) return { text: `waiting for approval of step ${course.awaited}`, kind: "state-awaiting" };
   if (course.held || (isNow && status && status.paused)) return { text: "paused", kind: "state-awaiting" };
   return { text: course.isWayBack ? "rolling back" : "in progress", kind: "state-operating" };

@@ -29,7 +29,8 @@ export class Steering {
     const { outcome, awaited, held, steps } = course;
     const isOver = Boolean(outcome && outcome.isDone);
     const isWaiting = Boolean(awaited) && !isOver;
-    const isStopped = Boolean(outcome) && !isOver;
+    const isLeft = Boolean(data.status) && data.status.isHeld === false; // no process carries it out
+    const isStopped = !isOver && (Boolean(outcome) || isLeft);
     const isPaused = Boolean(held || (data.status && data.status.paused));
     const seal = JSON.stringify([isOver, awaited, isStopped, isPaused, course.isWayBack]);
     if (seal === this.seal) return;
