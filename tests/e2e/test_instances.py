@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.e2e.program import PLANS, SCENARIOS
+from tests.e2e.spawning import ended, on_terminal
+from vmssplan.model import ScaleSetId
+from vmssplan.ports import LockHolder
+from vmssplan.stores.local import LocalState
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -178,6 +184,29 @@ def test_mistakes_are_told_before_anything_is_done(
 
     assert (done.code, said in done.err) == (code, True), done.text
     assert "Traceback" not in done.text
+
+
+def test_a_set_that_another_holds_is_left_alone(program: Program) -> None:
+    """Exit 14, naming the holder; nothing is done."""
+    state = LocalState(program.folder / ".vmssplan")
+    target = ScaleSetId("00000000-0000-0000-0000-000000000001", "myrg", "web")
+    since = datetime(2026, 11, 2, tzinfo=UTC)
+    with state.hold(target, LockHolder("somebody", "elsewhere", 1, since, "web-jammy-7")):
+        refused = program.run("instances", "stop", WEB, "--ids", "1", YES, *HERE)
+    assert (refused.code, "web-jammy-7 of somebody on elsewhere" in refused.err) == (14, True)
+    assert listed(program, "--state", "stopped") == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminal")
+@pytest.mark.parametrize(("answer", "code"), [("yes", 0), ("y", 8)])
+def test_on_a_terminal_it_asks(answer: str, code: int, program: Program) -> None:
+    """After the whole preview; whatever is not yes means no."""
+    terminal = on_terminal(program, "instances", "stop", str(WEB), "--ids", "1", *map(str, HERE))
+    terminal.expect("Stop: 1 instance in 1 batch")
+    terminal.expect("Only 'yes' goes on:")
+    terminal.sendline(answer)
+    terminal.expect("Stop complete!" if code == 0 else "Nothing was changed.")
+    assert ended(terminal) == code
 
 
 def test_the_same_guarantees_over_https(program: Program, web: Simulator) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 from tests.support.strategies import AMOUNTS, AVAILABILITIES, worlds
 from tests.support.values import TARGET, minutes, plan, seconds
 from tests.support.working import taken_below, work_in
-from tests.worlds import make_world
-from vmssplan.backends.simulated import SimulatedBackend
+from tests.worlds import make_world, run
+from vmssplan import operating
+from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.errors import ExitCode
-from vmssplan.model import Amount, Availability
+from vmssplan.model import Amount, Availability, HealthSource, ModelFields
 from vmssplan.operating import (
     ROLLOUT_VERBS,
     Operation,
@@ -29,8 +32,10 @@ from vmssplan.operating import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from vmss_simulator.world import World
-    from vmssplan.model import Plan, ScaleSet
+    from vmssplan.model import Instance, Plan, ScaleSet
 
 VERBS = sorted(set(Verb) - ROLLOUT_VERBS)
 EXPECTED = {
@@ -195,3 +200,59 @@ def test_an_upgrade_is_of_the_chosen_and_of_nobody_else(
     if not selection.states:
         assert set(include.instance_ids) == chosen
     assert not include.is_empty or len(exclude.instance_ids) == len(live.instances)
+
+
+class _Killed(BaseException):
+    """The process ended here."""
+
+
+class DyingClock(SimulatedClock):
+    """The clock of a world, on which somebody falls asleep and is killed."""
+
+    def __init__(self, world: World, sleeps: int) -> None:
+        super().__init__(world)
+        self._sleeps = sleeps
+
+    async def sleep_until(self, when: datetime) -> None:
+        """Sleep, or die."""
+        if self._sleeps == 0:
+            raise _Killed
+        self._sleeps -= 1
+        await super().sleep_until(when)
+
+
+@settings(max_examples=80)
+@given(
+    st.sampled_from([Verb.RESTART, Verb.STOP, Verb.DELETE, Verb.START, Verb.REIMAGE]),
+    st.integers(0, 40),
+)
+def test_killed_anywhere_the_same_request_does_what_is_left(verb: Verb, sleeps: int) -> None:
+    """Nothing is remembered, and nothing has to be: the second time ends well, above the floor."""
+    off = {str(number): {"power": "deallocated"} for number in range(5)}
+    world = make_world(capacity=5, overrides=off if verb is Verb.START else {})
+    chosen = ("1", "2")
+    asked = Request(verb, Selection(ids=chosen), max_unavailable=Amount(2))
+    first = compute_operation(seen(world), asked)
+
+    with contextlib.suppress(_Killed):
+        work_in(world, first, clock=DyingClock(world, sleeps))
+    left = tuple(one for one in chosen if one in seen(world).by_id())
+    if left:
+        again = compute_operation(seen(world), replace(asked, selection=Selection(ids=left)))
+        assert work_in(world, again).exit_code is ExitCode.SUCCESS
+
+    assert taken_below(world, first.floor) == []
+    run(world)
+    known = {one.instance_id: set(state_words(one)) for one in seen(world).instances}
+    if verb is Verb.DELETE:
+        assert not set(chosen) & set(known)
+    else:
+        wanted = StateWord.STOPPED if verb is Verb.STOP else StateWord.CURRENT
+        assert all(wanted in known[one] for one in chosen)
+
+
+def state_words(one: Instance) -> tuple[StateWord, ...]:
+    """Return how an instance of the old model stands."""
+    source = HealthSource.APPLICATION_HEALTH
+    words = operating.state_words(one, ModelFields(), source)
+    return tuple(word for word in words if word is not StateWord.CURRENT or one.is_healthy(source))

@@ -135,10 +135,10 @@ def work(
     return asyncio.run(carry_out(asker, service, **how))
 
 
-def work_in(world: World, operation: Operation, notes: Notes | None = None) -> WorkOutcome:
+def work_in(world: World, operation: Operation, clock: SimulatedClock | None = None) -> WorkOutcome:
     """Carry it out in a world."""
     backend = SimulatedBackend(world)
-    asker = Asker(operation, backend, SimulatedClock(world), notes or Notes(), held)
+    asker = Asker(operation, backend, clock or SimulatedClock(world), Notes(), held)
     return asyncio.run(carry_out(asker, backend))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pytest
 
 from tests.support.service import with_instance, without_instance
 from tests.support.values import amount, instance, instances, minutes, scale_set, seconds
-from tests.support.working import Notes, WorkService, work
+from tests.support.working import Notes, WorkService, held, work
 from vmssplan.errors import (
     Conflict,
     EtagChanged,
@@ -31,6 +32,7 @@ from vmssplan.operating import (
     Verb,
     compute_operation,
 )
+from vmssplan.working import Asker, carry_out
 
 if TYPE_CHECKING:
     from vmssplan.model import ScaleSet
@@ -301,6 +303,22 @@ def test_a_lock_that_was_taken_away_stops_it_before_the_request() -> None:
     with pytest.raises(LockHeld):
         work(service, planned(Verb.STOP, live, Selection(ids=("0",))), check_lock=lost)
     assert service.asked("stop") == []
+
+
+def test_who_wants_it_to_stop_has_what_is_in_flight_finished() -> None:
+    """Exit 8: the restart that runs is seen through, the next one is not begun."""
+    live = scale_set(3)
+    service = WorkService(live)
+    asked = planned(Verb.RESTART, live)
+    asker = Asker(asked, service, service.clock, Notes(), held)
+    service.clock.on_sleep = asker.request_cancel
+
+    outcome = asyncio.run(carry_out(asker, service))
+
+    assert (outcome.exit_code, outcome.reason) == (ExitCode.CANCELLED, "stopped by the user")
+    assert service.asked("restart") == [("0",)]
+    assert service.scale_set.by_id()["0"].provisioning_state == "Succeeded"
+    assert service.clock.woken > 0
 
 
 def test_who_need_not_wait_waits_for_all_but_the_last() -> None:
