@@ -5,9 +5,17 @@ One road, so that a preview in the one place and the command in the other have t
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmssplan.operating import ROLLOUT_VERBS, compute_operation, upgrade_plan
+from vmssplan.errors import NotPermitted
+from vmssplan.operating import (
+    ROLLOUT_VERBS,
+    Verb,
+    autoscale_notes,
+    compute_operation,
+    upgrade_plan,
+)
 from vmssplan.resolution import compute, resolve
 
 if TYPE_CHECKING:
@@ -46,7 +54,20 @@ async def prepare(
         wished = upgrade_plan(live, request, plan)
         return await compute(wished, backend, _without_the_obvious(report), boot, live)
     wanted = None if plan is None else await resolve(plan.model, live, backend)
-    return compute_operation(live, request, plan, wanted), live
+    operation = compute_operation(live, request, plan, wanted)
+    if request.verb is Verb.SCALE:
+        notes = await _who_scales_too(operation, backend)
+        operation = replace(operation, notes=(*operation.notes, *notes))
+    return operation, live
+
+
+async def _who_scales_too(operation: Operation, backend: Backend) -> tuple[str, ...]:
+    """Say what autoscale will make of another number of instances."""
+    try:
+        settings = await backend.autoscale_settings(operation.target)
+    except NotPermitted:
+        return ("whether autoscale scales this set, too, may not be seen",)
+    return autoscale_notes(operation, settings)
 
 
 def _without_the_obvious(

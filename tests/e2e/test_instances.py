@@ -124,6 +124,15 @@ def test_a_set_is_scaled_out_and_in(program: Program) -> None:
     assert len(listed(program)) == 12
 
 
+def test_what_autoscale_makes_of_it_is_told(program: Program) -> None:
+    """Before anybody wonders where the instances have gone."""
+    scaled = ("--simulator", SCENARIOS / "autoscale.yaml")
+    inside = program.run("scale", SET, "10", *scaled)
+    outside = program.run("scale", SET, "60", *scaled)
+    assert "may change it again" in " ".join(inside.out.split()), inside.text
+    assert "will undo it (" in " ".join(outside.out.split()), outside.text
+
+
 def test_one_update_domain_is_upgraded_as_a_run(program: Program) -> None:
     """The model is written, exactly these are upgraded, and it is a Run like any other."""
     upgraded = do(

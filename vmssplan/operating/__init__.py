@@ -23,7 +23,7 @@ from vmssplan.operating.deciding import (
     verdict_of,
 )
 from vmssplan.operating.judging import Judging
-from vmssplan.operating.scaling import compute_scaling, scaling_refusal
+from vmssplan.operating.scaling import autoscale_notes, compute_scaling, scaling_refusal
 from vmssplan.operating.selecting import select
 from vmssplan.operating.upgrading import changed_model, has_change, upgrade_plan
 from vmssplan.operating.values import (
@@ -64,6 +64,7 @@ __all__ = [
     "Turn",
     "Verb",
     "Verdict",
+    "autoscale_notes",
     "changed_model",
     "command",
     "compute_operation",

@@ -10,7 +10,7 @@ from vmssplan.operating.values import Operation, Request, Verb
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmssplan.model import HealthSource, Instance, Plan, ScaleSet
+    from vmssplan.model import AutoscaleSetting, HealthSource, Instance, Plan, ScaleSet
 
 
 def compute_scaling(live: ScaleSet, request: Request, plan: Plan | None) -> Operation:
@@ -46,6 +46,21 @@ def compute_scaling(live: ScaleSet, request: Request, plan: Plan | None) -> Oper
         refused=refused,
         hint=hint if refused else None,
     )
+
+
+def autoscale_notes(operation: Operation, settings: Sequence[AutoscaleSetting]) -> tuple[str, ...]:
+    """Say what autoscale settings that are on will make of the new capacity."""
+    capacity = operation.total if operation.capacity is None else operation.capacity
+    notes = []
+    for setting in (one for one in settings if one.enabled):
+        undoing = [p for p in setting.profiles if not p.minimum <= capacity <= p.maximum]
+        bounds = ", ".join(str(profile) for profile in undoing)
+        notes.append(
+            f"autoscale {setting.name} will undo it ({bounds})"
+            if undoing
+            else f"autoscale {setting.name} may change it again"
+        )
+    return tuple(notes)
 
 
 def scaling_refusal(live: ScaleSet, capacity: int, floor: int, source: HealthSource) -> str | None:
