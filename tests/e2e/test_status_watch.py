@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,21 +97,30 @@ class Going:
         return code
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a place for the state of a Run, which the first that needs it carries out."""
+    return tmp_path_factory.mktemp("finished") / ".vmssplan"
+
+
 @pytest.fixture
-def going(here: Here, monkeypatch: pytest.MonkeyPatch) -> Going:
+def going(here: Here, monkeypatch: pytest.MonkeyPatch, finished: Path) -> Going:
     """Carry a Run out to the end, and go back to where it waited for its approval."""
-    plan = asking(Program(here.folder))
-    service = ("--simulator", str(SCENARIOS / "web-12.yaml"))
-    assert here.run("apply", plan, *service, "--auto-approve").code == 10
+    if not finished.exists():
+        plan = asking(Program(here.folder))
+        service = ("--simulator", str(SCENARIOS / "web-12.yaml"))
+        assert here.run("apply", plan, *service, "--auto-approve").code == 10
+        here.run("approve", RUN)
+        assert here.run("resume", RUN, *service).code == 0
+        shutil.copytree(here.folder / ".vmssplan", finished)
+    shutil.copytree(finished, here.folder / ".vmssplan", dirs_exist_ok=True)
     journal = here.folder / ".vmssplan" / "runs" / RUN / "journal.jsonl"
-    until = journal.read_text("utf-8").splitlines(keepends=True)[:-1]
-    here.run("approve", RUN)
-    assert here.run("resume", RUN, *service).code == 0
     whole = journal.read_text("utf-8").splitlines(keepends=True)
-    journal.write_text("".join(until), encoding="utf-8")
+    [halted] = [n for n, line in enumerate(whole) if json.loads(line)["type"] == "RunHalted"]
+    journal.write_text("".join(whole[:halted]), encoding="utf-8")
     for path in (journal.parent / "instructions").iterdir():
         path.unlink()
-    return Going(here.folder, whole[len(until) :], monkeypatch)
+    return Going(here.folder, whole[halted:], monkeypatch)
 
 
 def leave(terminal: Terminal) -> None:

@@ -207,7 +207,8 @@ class Screen:
             self._write(f"{_BEGIN_FRAME}{''.join(pieces)}{cursor}{_END_FRAME}")
 
     def _painted(self, pieces: Line, width: int) -> str:
-        text = "".join(self._paint(one.text, one.tone) if one.tone else one.text for one in pieces)
+        shown = [(_printable(one.text), one.tone) for one in pieces]
+        text = "".join(self._paint(text, tone) if tone else text for text, tone in shown)
         # At the last column some terminals would clear the character just written.
         return text if length(pieces) >= width else text + _CLEAR_TO_END
 
@@ -300,6 +301,11 @@ def size_of(stream: TextIO) -> tuple[int, int]:
     except OSError:
         return USUAL_SIZE
     return (found.columns or USUAL_SIZE[0], found.lines or USUAL_SIZE[1])
+
+
+def _printable(text: str) -> str:
+    """Return the text without anything that a terminal would obey."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
 
 
 def _is_in_front(stream: TextIO) -> bool:
