@@ -99,8 +99,9 @@ def test_a_session_of_commands_keeps_no_planted_secret(session: Session) -> None
         session.run("resume").code,
         session.run("status", "web-1", to_service=False).code,
         session.run("snapshot", "web.yaml", "--out", "live.yaml").code,
+        session.run("report", "web-1", "--out", "report.html", to_service=False).code,
     ]
-    assert codes == [0, 0, 0, 0, 4, 0, 0, 0, 0, 0]
+    assert codes == [0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0]
     journal = (folder / ".vmssplan/runs/web-1/journal.jsonl").read_text("utf-8")
     assert "VMExtensionProvisioningError" in journal
     assert "sig=***" in journal, "the failure was told with secrets in it"
@@ -110,7 +111,7 @@ def test_a_session_of_commands_keeps_no_planted_secret(session: Session) -> None
     assert "Request URL" in refused.err, "the SDK's own log is there"
     assert "AuthorizationFailed" in refused.err
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"rollout.json", "journal.jsonl", "live.yaml"}
+    assert {path.name for path in files} >= {"rollout.json", "journal.jsonl", "live.yaml", "report.html"}
     for path in files:
         assert found_in(path.read_text("utf-8"), session.door) == [], path
     assert session.door.tokens, "the program logged in"

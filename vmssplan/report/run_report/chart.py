@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
     from vmssplan.report.run_report.chronicle import Chronicle, InstanceTale
 
-LABELS, PLOT, RIGHT = 150, 760, 50
+LABELS, PLOT, RIGHT = 150, 760, 80
 WIDTH = LABELS + PLOT + RIGHT
 TITLE, LEGEND, GAP, CURVE, AXIS = 52, 30, 34, 130, 40
 TEXT = 12
 MOST_TICKS = 8
-_ROWS = ((24, 18), (60, 10), (200, 5), (500, 3))
-"""Up to so many instances, a row is so many pixels high; with more of them, 2."""
+_ROWS = ((24, 18), (60, 10), (200, 5), (400, 3))
+"""Up to so many instances, a row is so many pixels high; with more of them, 1."""
+_SEEN = 3
+"""A failure is so many pixels high at least, and covers what is below it."""
 _LABELLED = 10
 """A row of so many pixels has room for a name."""
 _TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 43_200, 86_400)
@@ -100,7 +102,7 @@ class Layout:
     def of(cls, chronicle: Chronicle) -> Layout:
         """Give each instance as much room as their number allows."""
         count = len(chronicle.instances)
-        row = next((size for most, size in _ROWS if count <= most), 2)
+        row = next((size for most, size in _ROWS if count <= most), 1)
         return cls(chronicle.started, chronicle.duration, row, count)
 
     @property
@@ -169,6 +171,7 @@ def _rows(chronicle: Chronicle, layout: Layout) -> Iterator[Markup]:
     """Yield the bars; where they are thin, neighbours that went alike, as in a batch, share one."""
     top, labelled_to = layout.top, 0
     before: int | None = None
+    on_top: list[Markup] = []
     for (batch, shape, _), alike in groupby(chronicle.instances, key=layout.shape):
         members = list(alike)
         high = layout.row * len(members)
@@ -181,8 +184,13 @@ def _rows(chronicle: Chronicle, layout: Layout) -> Iterator[Markup]:
             labelled_to = top + TEXT + 2
         before = batch
         for state, start, end in shape:
-            yield _bar(state, start, end, members, top, high, layout)
+            bar = _bar(state, start, end, members, top, high, layout)
+            if state is CellState.FAILED:
+                on_top.append(bar)
+            else:
+                yield bar
         top += high
+    yield from on_top
 
 
 def _group_label(
@@ -212,7 +220,8 @@ def _bar(
     who = members[0].instance_id if len(members) == 1 else counted(len(members), "instance")
     said = f"{who}: {state}, {start:%H:%M:%S} to {end:%H:%M:%S}"
     wide = max(round(right - left, 1), 1.0)
-    box = {"x": left, "y": top, "width": wide, "height": max(high - gap, 1)}
+    least = _SEEN if state is CellState.FAILED else 1
+    box = {"x": left, "y": top, "width": wide, "height": max(high - gap, least)}
     parts = [element("rect", {"class": KINDS[state], **box}, element("title", {}, said))]
     if state is CellState.FAILED:
         parts += _hatch(left, top, wide, high - gap)
