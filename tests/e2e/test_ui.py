@@ -135,7 +135,7 @@ def test_what_is_confirmed_on_the_page_is_done_by_the_command_line(tmp_path: Pat
 def test_a_run_goes_on_when_the_server_is_killed(tmp_path: Path) -> None:
     """It is a process of its own; another server shows how it went on."""
     program = Program(tmp_path)
-    with serving(tmp_path, SCENARIOS / "web-12.yaml", "--speed", "600x") as simulator:
+    with serving(tmp_path, SCENARIOS / "web-12.yaml", "--speed", "2000x") as simulator:
         with opened(program, PLAN, *simulator.arguments) as page:
             page.confirm({"id": WEB, "verb": "rollout"})
             wait_until(lambda: len(program.journal("web-jammy-1")) > 3, page.process)

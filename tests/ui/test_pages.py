@@ -14,6 +14,8 @@ import pytest
 
 from tests.ui.serving import ASKED, PATIENCE_SECONDS, TARGET, Served, served
 from tests.worlds import NEW, OLD, make_world, run
+from vmss_simulator.effects import RefuseRequest
+from vmss_simulator.faults import FaultRule
 from vmss_simulator.values import OperationKind
 from vmssplan.backends.simulated import SimulatedBackend
 from vmssplan.operating import Switch
@@ -125,6 +127,24 @@ def test_a_set_of_several_plans_and_one_that_is_not_there_are_shown(tmp_path: Pa
         backend = page.sources.service
         assert isinstance(backend, SimulatedBackend)
         assert backend.requests[OperationKind.GET_SCALE_SET] == 2
+
+
+def test_who_may_not_list_sees_the_sets_of_plans(
+    page: Served, world: World, plans: tuple[LoadedPlan, ...]
+) -> None:
+    """What is wrong is told beside them, and is asked for once."""
+    refuse = RefuseRequest(403, "AuthorizationFailed", "May not list.")
+    world.add_faults([FaultRule("no", refuse, operations=("listScaleSets",))])
+    for _ in range(3):
+        told = page.get("/api/scale-sets").document
+        assert "AuthorizationFailed" in told["problem"]["what"]
+        (line,) = told["scaleSets"]
+        assert line["counts"]["total"] == 4
+        assert page.get(SET).status == 200
+    backend = page.sources.service
+    assert isinstance(backend, SimulatedBackend)
+    assert backend.requests[OperationKind.LIST_SCALE_SETS] == 1
+    assert line["plans"] == [str(one.file) for one in plans]
 
 
 def test_a_set_tells_all_of_its_instances(steady: Served) -> None:

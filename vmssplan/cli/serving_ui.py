@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import webbrowser
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
@@ -171,7 +172,7 @@ def ui(
     """Show scale sets and Runs in the browser, and work on them from there.
 
     On this machine only; the link it prints has a token. What is started from the page goes on
-    when the page is closed, and so does it when this command ends.
+    when the page is closed, and when this command ends.
 
     Example: vmssplan ui plans/ --simulator simulator/scenarios/web-12.yaml
     """
@@ -237,7 +238,9 @@ def _serve_simulator(
     except ScenarioError as error:
         raise DocumentInvalid([Problem(line) for line in str(error).splitlines()]) from error
     door = make_door(world, speed=factor, tokens=TokenPolicy.ISSUED)
-    folder = connection.state_dir / "simulator" / "serve"
+    # Of its own: another simulator served from here has another authority.
+    folder = connection.state_dir / "simulator" / f"page-{os.getpid()}"
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
     running = stack.enter_context(
         serving(door, folder=folder, token=os.environ.get(ADMIN_TOKEN) or None)
     )

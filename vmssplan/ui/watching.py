@@ -97,22 +97,31 @@ class Watch:
         self._known: dict[str, _Known] = {}
         self._listed: tuple[ListedScaleSet, ...] = ()
         self._listed_at: float | None = None
+        self._not_listed: VmssplanError | None = None
         self._listing = asyncio.Lock()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def listed(self) -> Mapping[str, ListedScaleSet]:
         """Return the sets of the subscriptions by id without case, listed at most once a minute.
 
-        Raises what the service raises, but for sets that are known from an earlier list.
+        Raises what the service raises; a list that was refused is not asked for sooner, either.
         """
         async with self._listing:
-            is_old = self._listed_at is None or time.monotonic() - self._listed_at > LISTING_SECONDS
-            if is_old:
-                found: list[ListedScaleSet] = []
-                for subscription_id in self.subscriptions:
-                    found += await self._service.scale_sets(subscription_id)
-                self._listed, self._listed_at = tuple(found), time.monotonic()
+            if self._listed_at is None or time.monotonic() - self._listed_at > LISTING_SECONDS:
+                self._listed_at = time.monotonic()
+                try:
+                    self._listed, self._not_listed = await self._list(), None
+                except VmssplanError as error:
+                    self._not_listed = error
+        if self._not_listed is not None:
+            raise self._not_listed.with_traceback(None)
         return {_key(one.id): one for one in self._listed}
+
+    async def _list(self) -> tuple[ListedScaleSet, ...]:
+        found: list[ListedScaleSet] = []
+        for subscription_id in self.subscriptions:
+            found += await self._service.scale_sets(subscription_id)
+        return tuple(found)
 
     async def targets(self) -> tuple[ScaleSetId, ...]:
         """Return all sets there are: those of Plans in their spelling, then the listed ones."""
@@ -138,6 +147,9 @@ class Watch:
         while the set was never seen.
         """
         known = self._known.setdefault(_key(target), _Known())
+        if known.look is not None and known.lock.locked():
+            # Somebody looks right now, which may take seconds; who comes meanwhile need not wait.
+            return known.look
         async with known.lock:
             now = time.monotonic()
             if known.look is not None and (
