@@ -305,7 +305,9 @@ class OpenJournal(Journal, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LockHolder:
-    """Who holds a scale set, where, since when, for which Run ("" until that has a name).
+    """Who holds a scale set, where, since when, for which Run.
+
+    `run` is "" until that has a name, and for work on chosen instances, which has none.
 
     `epoch` counts the holders a set has had, 0 where nobody counts. `lease` is how long the lock
     outlives a holder that is gone; None when it goes with the process.
@@ -322,7 +324,7 @@ class LockHolder:
     def __str__(self) -> str:
         """Say who, for a message."""
         return (
-            f"{self.run or 'a Run about to start'} of {self.user} on {self.host}"
+            f"{self.run or 'work without a Run yet'} of {self.user} on {self.host}"
             f" (process {self.process_id}) since {self.since:%Y-%m-%d %H:%M:%S} UTC"
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import pytest
 import typer
@@ -39,6 +41,11 @@ def _rows() -> list[Row]:
 ROWS = _rows()
 
 
+@cache
+def _root() -> Any:
+    return typer.main.get_command(app)
+
+
 def test_the_table_is_read() -> None:
     """All of it: looking, model, set, domain, instance, script."""
     assert len(ROWS) > 35
@@ -50,7 +57,7 @@ def test_each_command_is_understood(row: Row, monkeypatch: pytest.MonkeyPatch) -
     """Verb, arguments and options, without carrying anything out; its Plans are there."""
     monkeypatch.chdir(ROOT)
     _, *words = shlex.split(row.command.strip("`"))
-    command = typer.main.get_command(app)
+    command = _root()
     while isinstance(command, TyperGroup):
         name, *words = words
         assert name in command.commands, row.command

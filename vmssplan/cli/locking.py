@@ -92,7 +92,7 @@ def _unlock(
 
 def _described(target: ScaleSetId, holder: LockHolder) -> str:
     rows = {
-        "Run": holder.run or "about to start",
+        "Run": holder.run or "none yet",
         "user": holder.user,
         "host": holder.host,
         "process": str(holder.process_id),
