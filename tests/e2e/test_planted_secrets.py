@@ -111,7 +111,12 @@ def test_a_session_of_commands_keeps_no_planted_secret(session: Session) -> None
     assert "Request URL" in refused.err, "the SDK's own log is there"
     assert "AuthorizationFailed" in refused.err
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert {path.name for path in files} >= {"rollout.json", "journal.jsonl", "live.yaml", "report.html"}
+    assert {path.name for path in files} >= {
+        "rollout.json",
+        "journal.jsonl",
+        "live.yaml",
+        "report.html",
+    }
     for path in files:
         assert found_in(path.read_text("utf-8"), session.door) == [], path
     assert session.door.tokens, "the program logged in"

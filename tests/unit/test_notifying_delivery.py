@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import socket
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ from vmssplan.notifying import (
     notifying,
 )
 from vmssplan.notifying.delivering import MOST_WAITING
+from vmssplan.notifying.resolving import Found, Resolver
 from vmssplan.notifying.retrying import pause_after
 
 if TYPE_CHECKING:
@@ -294,3 +296,65 @@ def test_who_stops_at_once_does_not_wait(server: Server) -> None:
         interrupted()
 
     assert len(warned) == 1
+
+
+@dataclass
+class Broken:
+    """A courier with a bug."""
+
+    async def post(self, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Break."""
+        raise ZeroDivisionError(f"{address} {len(body)} {len(headers)}")
+
+
+def test_a_bug_costs_one_notification_and_names_no_address() -> None:
+    """The thread goes on, and what was lost is told."""
+    target = Channel("ops", Shape.GENERIC, "https://x.invalid/pl4nt3d")
+    delivery = Delivery([target], Broken(), lambda: NOW)
+    delivery.offer(notification(1))
+    delivery.offer(notification(2))
+
+    delivery.close(PATIENT)
+    delivery.close(PATIENT)
+
+    assert [one.why for one in delivery.undelivered()] == ["ZeroDivisionError"] * 2
+
+
+async def test_a_name_is_looked_up() -> None:
+    """This machine is found under its name, at the port that was asked for."""
+    found = await Resolver().resolve("localhost", 8443)
+
+    assert {(one["host"], one["port"]) for one in found} <= {("127.0.0.1", 8443), ("::1", 8443)}
+    assert found
+
+
+async def test_a_name_that_is_none_is_an_error() -> None:
+    """Which is told as no answer."""
+
+    def nobody(*_: object) -> list[Found]:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    with pytest.raises(OSError, match="no such name"):
+        await Resolver(nobody).resolve("x.invalid", 443)
+
+
+def test_a_name_server_that_never_answers_is_not_waited_for() -> None:
+    """Not even at the end of the program: its thread is one that dies with the process."""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def never(*_: object) -> list[Found]:
+        asked.set()
+        go_on.wait()
+        return []
+
+    async def ask() -> None:
+        async with asyncio.timeout(0.05):
+            await Resolver(never).resolve("x.invalid", 443)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(ask())
+    assert asked.is_set()
+    names = [one for one in threading.enumerate() if one.name == "vmssplan-notify-name"]
+    assert names
+    assert all(one.daemon for one in names)
+    go_on.set()

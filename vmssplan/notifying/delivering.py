@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Thread
@@ -89,15 +90,20 @@ class Delivery:
 
     def close(self, patience: timedelta) -> None:
         """Wait so long for what is left, then give it up."""
-        self._loop.call_soon_threadsafe(self._begin_to_end)
+        self._tell(self._begin_to_end)
         self._thread.join(patience.total_seconds())
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop)
+            self._tell(self._stop)
             self._thread.join(_LAST_GRACE_SECONDS)
         if self._thread.is_alive():
             # Not even the cancelling got through; the thread dies with the process.
             for lane in self._lanes:
                 self._give_up_all(lane)
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        """Have it done in the thread, unless that has ended meanwhile."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(what)
 
     # --- in the thread -----------------------------------------------------------------------
 
@@ -137,7 +143,7 @@ class Delivery:
             while lane.waiting or not self._closing.is_set():
                 if lane.waiting:
                     lane.now = lane.waiting.popleft()
-                    await self._deliver(lane, lane.now)
+                    await self._deliver_somehow(lane, lane.now)
                     lane.now = None
                 else:
                     lane.wake.clear()
@@ -145,6 +151,13 @@ class Delivery:
         except asyncio.CancelledError:
             self._give_up_all(lane)
             raise
+
+    async def _deliver_somehow(self, lane: _Lane, told: Notification) -> None:
+        """Deliver it; what should never go wrong costs this one, and not the others."""
+        try:
+            await self._deliver(lane, told)
+        except Exception as error:  # noqa: BLE001 - nobody beside it may stop a Run
+            self._give_up(lane, told, type(error).__name__)
 
     async def _deliver(self, lane: _Lane, told: Notification) -> None:
         channel, attempt = lane.channel, 0

@@ -32,11 +32,15 @@ class HttpCourier:
         import aiohttp  # noqa: PLC0415 - 0.2 s that most commands need not pay
         from yarl import URL  # noqa: PLC0415 - comes with it
 
+        from vmssplan.notifying.resolving import Resolver  # noqa: PLC0415 - imports it
+
         seconds = self._patience.total_seconds()
         # Encoded already: a signature in the address must arrive as it was given.
         url = URL(address, encoded=True)
         session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=seconds), trust_env=url.host not in LOOPBACK
+            connector=aiohttp.TCPConnector(resolver=Resolver()),
+            timeout=aiohttp.ClientTimeout(total=seconds),
+            trust_env=url.host not in LOOPBACK,
         )
         try:
             async with (
