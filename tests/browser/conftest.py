@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.browser import AXE, OPTIONS, NoBrowserError, find_chromium, install
 from tests.browser.tab import Tab
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     OpenTab = Callable[..., AbstractContextManager[Tab]]
 
-PATIENCE_MILLISECONDS = 15_000
+PATIENCE_MILLISECONDS = 30_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
 @pytest.fixture(scope="module")

@@ -55,6 +55,16 @@ class Tab:
         )
         return found
 
+    def expect_states(self, wanted: dict[str, str]) -> None:
+        """Wait until these instances stand so."""
+        self.page.wait_for_function(
+            "(wanted) => { const now = new Map([...document.querySelectorAll('.mark')]"
+            ".map((one) => [one.dataset.id, one.dataset.state]));"
+            " return Object.entries(wanted).every(([id, state]) => now.get(id) === state); }",
+            arg=wanted,
+            timeout=RUN_MILLISECONDS,
+        )
+
     def selected(self) -> list[str]:
         """Return the ids that are selected, in the order of the map."""
         found: list[str] = self.page.evaluate(

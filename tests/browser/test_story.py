@@ -116,8 +116,7 @@ def stop_and_start(tab: Tab) -> None:
         stopped = tab.page.locator('.mark[data-state="stopped"]')
         expected = len(named) if verb == "stop" else 0
         expect(stopped).to_have_count(expected, timeout=LONG_MILLISECONDS)
-    expect(operating).to_have_count(0, timeout=LONG_MILLISECONDS)
-    assert {one: state for one, state in tab.states().items() if one in before} == before
+    tab.expect_states(before)
 
 
 def replay(tab: Tab, axe: str) -> None:
