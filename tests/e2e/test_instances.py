@@ -239,3 +239,19 @@ def test_the_same_guarantees_over_https(program: Program, web: Simulator) -> Non
     assert left["1"]["latestModelApplied"], "protecting it must not make its model its own"
     assert ("11" in left, len(left)) == (False, 12)
     assert web.lowest_in_service() >= 9
+
+
+VERBS = (
+    *("list", "upgrade", "set-model", "reimage", "start"),
+    *("stop", "restart", "deallocate", "delete", "protect"),
+)
+
+
+def test_every_verb_shows_how_it_is_typed(program: Program) -> None:
+    """In its own help, and all of them in the help of `instances`."""
+    helped = program.run("instances", "--help").out
+    for verb in VERBS:
+        assert f"│ {verb} " in helped, verb
+        assert f"Example: vmssplan instances {verb} " in program.run(
+            "instances", verb, "--help", COLUMNS="200"
+        ).out.replace("\n", " ")

@@ -22,9 +22,11 @@ from tests.support.values import (
 )
 from vmssplan.errors import NotFound, Refused, UsageInvalid
 from vmssplan.model import (
+    CommandProbe,
     CommunityGalleryImage,
     HealthSource,
     HealthState,
+    Hooks,
     ModelFields,
     OrchestrationMode,
     PlatformImage,
@@ -219,6 +221,15 @@ def test_a_plan_gives_floor_and_health() -> None:
     assert operation(Verb.STOP, scale_set(10), ALL, holding, max_unavailable=amount(1)).floor == 9
     refused = operation(Verb.STOP, scale_set(10), ALL, holding)
     assert "availability.maxUnavailable in the Plan web" in (refused.hint or "")
+
+
+def test_hooks_and_gates_that_do_not_run_are_told() -> None:
+    """They are asked for with a rollout's batches; nothing of a Plan is passed over in silence."""
+    drain = CommandProbe(("./drain.sh",))
+    holding = plan(availability=at_most(1), hooks=Hooks(before_batch=drain))
+    told = operation(Verb.RESTART, scale_set(3), ALL, holding).notes
+    assert "the hooks and gates of the Plan are for its rollouts, and do not run here" in told
+    assert len(operation(Verb.START, scale_set(3), ALL, holding).notes) == 0
 
 
 def test_a_plan_without_availability_holds_its_largest_batch() -> None:

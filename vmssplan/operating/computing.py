@@ -91,10 +91,17 @@ def compute_chosen(
         health=health_of(plan, source),
         pause=request.pause,
         protection=request.protection,
-        notes=(note,) if touches_availability(request.verb) else (),
+        notes=(note, *_left_out(plan)) if touches_availability(request.verb) else (),
         refused=refused,
         hint=hint if refused else None,
     )
+
+
+def _left_out(plan: Plan | None) -> tuple[str, ...]:
+    """Say what of a Plan is for its rollouts alone."""
+    if plan is None or not (plan.gates or plan.hooks.before_batch or plan.hooks.after_batch):
+        return ()
+    return ("the hooks and gates of the Plan are for its rollouts, and do not run here",)
 
 
 def _goes_through_the_set(verb: Verb, live: ScaleSet) -> bool:
