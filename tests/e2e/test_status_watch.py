@@ -214,6 +214,17 @@ def test_it_ends_with_the_run_and_has_its_exit_code(going: Going) -> None:
     assert "? help" not in terminal.text
 
 
+def test_a_run_that_is_over_is_told_at_once(going: Going) -> None:
+    """Nothing is drawn of it."""
+    going.finish()
+
+    with Terminal(100, 40) as terminal:
+        code = going.watched_on(terminal, lambda terminal: terminal.wait_for("Apply complete!"))
+
+    assert code == 0
+    assert b"\x1b[?1049h" not in terminal.written
+
+
 # --- keys -----------------------------------------------------------------------------------
 
 

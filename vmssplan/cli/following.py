@@ -249,13 +249,14 @@ def _keep_looking(
     from vmssplan.cli.view.screen import TICK_SECONDS, Screen, can_read_keys
 
     started = time.monotonic()
-    is_over = look()
+    if look():
+        return
     show()
     over = threading.Event()
     failures: list[Exception] = []
 
     def go_on() -> None:
-        took, done = time.monotonic() - started, is_over
+        took, done = time.monotonic() - started, False
         try:
             while not done and not view.left.is_set():
                 pause = pace.after(took)
