@@ -143,8 +143,8 @@ def set_context(fields: Mapping[str, Any]) -> None:
 class StandardError(logging.Handler):
     """Writes to standard error; `is_wanted` when somebody asked for logs.
 
-    On a terminal it goes through whatever draws there, so that lines come above the picture; a
-    file is written directly, because what draws would show it on the terminal.
+    On a terminal it goes through whatever draws there, so that lines do not tear the picture but
+    come after it; a file is written directly, because what draws would show it on the terminal.
     """
 
     def __init__(self, log_format: LogFormat | None, level: LogLevel | None) -> None:

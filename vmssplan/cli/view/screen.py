@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self, TextIO
 
@@ -34,6 +35,8 @@ _PASTE_MARKED, _PASTE_UNMARKED = "\x1b[?2004h", "\x1b[?2004l"
 _BEGIN_FRAME, _END_FRAME = "\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h"
 _CLEAR, _CLEAR_TO_END = "\x1b[2J", "\x1b[K"
 _LONGEST_READ = 1024
+MOST_KEPT = 20_000
+"""So many writes of others, such as logs, are kept for after the picture."""
 _FATAL = ("SIGTERM", "SIGHUP", "SIGQUIT")
 
 
@@ -268,11 +271,13 @@ class Heard:
     def __init__(self, stream: TextIO, view: View) -> None:
         self.stream = stream
         self._view = view
-        self._kept: list[str] = []
+        self._kept: deque[str] = deque(maxlen=MOST_KEPT)
+        self._left_out = 0
         self._open = ""
 
     def write(self, text: str) -> int:
         """Take a text."""
+        self._left_out += len(self._kept) == MOST_KEPT
         self._kept.append(text)
         *whole, self._open = (self._open + text).split("\n")
         for one in whole:
@@ -285,9 +290,12 @@ class Heard:
 
     def tell(self) -> None:
         """Print what was kept."""
+        if self._left_out:
+            self.stream.write(f"({self._left_out} earlier lines are left out)\n")
         self.stream.write("".join(self._kept))
         self.stream.flush()
         self._kept.clear()
+        self._left_out = 0
 
     def __getattr__(self, name: str) -> Any:
         """Be the stream in everything else."""
