@@ -134,6 +134,12 @@ class Acting:
             runs = await self._sources.runs.all()
             for one in children:
                 one.run = one.run or _run_of(one, runs)
+        for one in children:
+            if one.exit_code is not None and not one.is_noted:
+                one.is_noted = True
+                # It has changed something, and nobody should wait for the next look to see that.
+                if self._sources.watch is not None:
+                    self._sources.watch.forget()
         return {"operations": [one.document() for one in children]}
 
     async def _previewed(self, ask: Ask) -> Previewed:

@@ -43,7 +43,10 @@ OWNER_FOLDER = 0o700
 
 @dataclass(slots=True)
 class Child:
-    """One command under way, or ended; `runs_before` are the Runs there were when it began."""
+    """One command under way, or ended; `runs_before` are the Runs there were when it began.
+
+    `is_noted`: whoever looks on knows that it has ended.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -52,6 +55,7 @@ class Child:
     process: subprocess.Popen[bytes]
     runs_before: frozenset[str] = frozenset()
     run: str | None = None
+    is_noted: bool = False
 
     @property
     def command(self) -> str:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 TEXT_WIDTH = 100
+PATIENCE_SECONDS = 10.0
+"""How long a preview waits for a newer look; an older one only costs another preview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Previews:
         """
         if plan is not None and plan.health.source in (HealthSource.HTTP, HealthSource.COMMAND):
             return None
-        look = await self._watch.look(target)
+        look = await self._watch.look(target, patience_seconds=PATIENCE_SECONDS)
         if look.problem is not None:
             raise look.problem.with_traceback(None)
         return look.scale_set

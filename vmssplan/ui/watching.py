@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +30,8 @@ SHORTEST_SECONDS = 5.0
 SHORTEST_SIMULATED_SECONDS = 0.5
 LEAST_REST = 2.0
 """How long to rest after a look, in looks."""
+PATIENCE_SECONDS = 0.5
+"""How long who has an older look waits for a newer one."""
 _AT_ONCE = 4
 
 
@@ -69,7 +71,7 @@ class _Known:
     `looked_at` and `next_at` are of the monotonic clock.
     """
 
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looking: asyncio.Task[None] | None = None
     look: Look | None = None
     failed: VmssplanError | None = None
     mark: str | None = None
@@ -140,31 +142,37 @@ class Watch:
         for known in self._known.values():
             known.mark, known.looked_at, known.next_at = None, 0.0, 0.0
 
-    async def look(self, target: ScaleSetId, oldest_seconds: float = 0.0) -> Look:
-        """Return how the set is: as it was seen last, where nothing newer may be had.
+    async def look(
+        self,
+        target: ScaleSetId,
+        oldest_seconds: float = 0.0,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> Look:
+        """Return how the set is: as it was seen last, where nothing newer may be had, or in time.
 
-        `oldest_seconds` is how old a look may be in any case. Raises what the service raises
-        while the set was never seen.
+        `oldest_seconds` is how old a look may be in any case, `patience_seconds` how long to wait
+        for a newer one; it is finished all the same. Raises what the service raises while the set
+        was never seen.
         """
         known = self._known.setdefault(_key(target), _Known())
-        if known.look is not None and known.lock.locked():
-            # Somebody looks right now, which may take seconds; who comes meanwhile need not wait.
-            return known.look
-        async with known.lock:
-            now = time.monotonic()
-            if known.look is not None and (
-                now < known.next_at or now - known.looked_at < oldest_seconds
-            ):
+        now = time.monotonic()
+        if known.looking is None or known.looking.done():
+            is_fresh = now < known.next_at or now - known.looked_at < oldest_seconds
+            if known.look is not None and is_fresh:
                 return known.look
             if known.failed is not None and now < known.next_at:
                 raise known.failed.with_traceback(None)
-            mark = await self._change.mark()
-            if known.look is not None and mark is not None and mark == known.mark:
-                return known.look
-            await self._look(target, known, mark)
-            if known.look is None:
-                raise AssertionError
+            known.looking = asyncio.create_task(self._look(target, known))
+        patience = None if known.look is None else patience_seconds
+        done, _ = await asyncio.wait({known.looking}, timeout=patience)
+        for looked in done:
+            # A bug is raised here; what the service refuses is kept.
+            looked.result()
+        if known.look is not None:
             return known.look
+        if known.failed is None:
+            raise AssertionError
+        raise known.failed.with_traceback(None)
 
     def seen(self, target: ScaleSetId) -> Look | None:
         """Return the last look; None when there was none."""
@@ -176,20 +184,25 @@ class Watch:
         known = self._known.get(_key(target))
         return known.failed if known else None
 
-    async def _look(self, target: ScaleSetId, known: _Known, mark: str | None) -> None:
-        before, shortest = known.look, SHORTEST_SECONDS
-        if mark is not None:
-            shortest = SHORTEST_SIMULATED_SECONDS
-        began = time.monotonic()
+    async def _look(self, target: ScaleSetId, known: _Known) -> None:
+        """Look, unless nothing has happened since, and keep what was seen, or what was wrong."""
+        before, shortest, began = known.look, SHORTEST_SECONDS, time.monotonic()
         try:
+            mark = await self._change.mark()
+            if mark is not None:
+                shortest = SHORTEST_SIMULATED_SECONDS
+                if before is not None and before.problem is None and mark == known.mark:
+                    return
             async with self._at_once:
                 seen, pacing = await self._service.observe(target)
         except VmssplanError as error:
             known.next_at = time.monotonic() + 2 * shortest
             if before is None:
                 known.failed = error
-                raise
-            known.look = Look(before.scale_set, before.at, before.number + 1, error)
+            else:
+                is_known = before.problem is not None and before.problem.message == error.message
+                number = before.number + (not is_known)
+                known.look = Look(before.scale_set, before.at, number, error)
             return
         known.looked_at, known.failed = time.monotonic(), None
         # A simulator's pauses are of virtual time: there the mark says when to look.
