@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 LOOK_AGAIN_SECONDS = 0.05
 OTHER_SCREEN = 1049 << 5
 """As pyte counts private modes."""
