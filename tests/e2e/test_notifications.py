@@ -131,3 +131,24 @@ def test_the_schemas_are_printed(here: Here) -> None:
     """For editors and receivers."""
     for name in ("notifications", "notification", "runreport"):
         assert json.loads(here.run("schema", name).out)["title"].startswith("vmssplan")
+
+
+@pytest.mark.parametrize("is_well", [True, False])
+def test_the_variable_counts_for_other_verbs_too(
+    here: Here, server: Server, *, is_well: bool
+) -> None:
+    """Instances that are upgraded by hand are told of; a mistake is a warning, the Run goes on."""
+    prepare(here.folder)
+    upgrade = ("instances", "upgrade", PLAN, "--ids", "0", *SIMULATOR, "--auto-approve")
+    hook = f"http://{server.address}/status/200"
+    notify = {"VMSSPLAN_NOTIFY": "notify.yaml", **({"HOOK": hook} if is_well else {})}
+
+    done = here.run(*upgrade, **notify)
+
+    assert done.code == 0, done.text
+    if is_well:
+        types = [json.loads(one.body)["type"] for one in server.received]
+        assert types == ["started", "completed"]
+    else:
+        assert "nobody is notified: notify.yaml:4:" in done.err
+        assert server.received == []
