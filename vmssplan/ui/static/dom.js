@@ -35,6 +35,21 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** The same, where people may be reading: the focus and what they have opened stay as they were. */
+export function refill(element, ...children) {
+  const active = element.contains(document.activeElement) ? document.activeElement : null;
+  const opened = new Set([...element.querySelectorAll("details[open]")].map((one) => one.dataset.key));
+  fill(element, ...children);
+  for (const one of element.querySelectorAll("details")) one.open = opened.has(one.dataset.key);
+  if (active && active !== element && !active.isConnected) counterpart(element, active)?.focus();
+  return element;
+}
+
+function counterpart(element, before) {
+  const key = (one) => `${one.tagName} ${one.getAttribute("href") || one.textContent}`;
+  return [...element.querySelectorAll("a, button, summary")].find((one) => key(one) === key(before));
+}
+
 /** Write text only where it differs, so that a live region speaks only of changes. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;

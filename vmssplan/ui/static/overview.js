@@ -1,7 +1,7 @@
 // All scale sets at a glance, the Runs, and what was started from here.
 
 import { follow, problemText } from "./api.js";
-import { fill, h, s, say } from "./dom.js";
+import { fill, h, refill, s, say } from "./dom.js";
 import { byName, clockText, counted, imageTail, imageText } from "./words.js";
 
 const SHARES = ["unhealthy", "outdated", "current"];
@@ -33,8 +33,8 @@ export function overview(root) {
     say(trouble, problemText(found.problem));
     if (!found.scaleSets) return;
     say(summary, summaryText(found.scaleSets));
-    fill(sets, setsTable(found.scaleSets, told));
-    fill(runs, runsTable(told));
+    refill(sets, setsTable(found.scaleSets, told));
+    refill(runs, runsTable(told));
   };
   return follow({ overview: "1" }, {
     "scale-sets": (news) => {

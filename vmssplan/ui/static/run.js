@@ -196,7 +196,7 @@ class RunView {
       ["Failed", phases.filter((one) => one.phase === "failed").length || null],
     ];
     fill(this.facts, facts.filter(([, value]) => value !== null).map(([name, value]) => h("div", { class: name === "Failed" ? "state-failed" : null }, h("dt", {}, name), h("dd", {}, String(value)))));
-    if (this.cursor === null) say(this.said, `${text}. Step ${course.step} of ${course.steps.length}, ${course.inService} of ${course.total} in service.`);
+    if (this.cursor === null) say(this.said, `${text}. Step ${course.step} of ${course.steps.length}.`);
   }
 }
 

@@ -3,7 +3,7 @@
 
 import { follow, get, problemText, why } from "./api.js";
 import { detailsOf } from "./details.js";
-import { fill, h, notice, onceAFrame, say } from "./dom.js";
+import { fill, h, notice, refill, onceAFrame, say } from "./dom.js";
 import { HeatMap, placeText, rowsOf } from "./heatmap.js";
 import { operations } from "./operations.js";
 import { driftText, runAddress } from "./overview.js";
@@ -145,7 +145,7 @@ class ScaleSetView {
     if (seal === this.detailsSeal) return;
     this.detailsSeal = seal;
     const isSame = this.told && this.told.instanceId === one.instanceId;
-    fill(this.details, detailsOf({ ...one, ...(isSame ? this.told : {}) }));
+    refill(this.details, detailsOf({ ...one, ...(isSame ? this.told : {}) }));
     clearTimeout(this.telling);
     this.telling = setTimeout(() => this.tellMore(one), SETTLE_MILLISECONDS);
   }
@@ -156,7 +156,7 @@ class ScaleSetView {
     } catch {
       return; // What the set tells of it is shown already.
     }
-    if (this.pinnedId === one.instanceId) fill(this.details, detailsOf({ ...one, ...this.told }));
+    if (this.pinnedId === one.instanceId) refill(this.details, detailsOf({ ...one, ...this.told }));
   }
 
   chose(ids) {
@@ -172,7 +172,7 @@ class ScaleSetView {
     const seal = JSON.stringify(mine);
     if (seal === this.bannerSeal) return;
     this.bannerSeal = seal;
-    fill(this.banner, mine.map((run) => h("p", { class: `banner ${run.waitingFor ? "waits" : ""}` },
+    refill(this.banner, mine.map((run) => h("p", { class: `banner ${run.waitingFor ? "waits" : ""}` },
       h("span", { class: "pulse", "aria-hidden": "true" }), `Run ${run.run}: ${run.waitingFor || run.word}. `,
       h("a", { href: runAddress(run.run) }, run.waitingFor ? "Decide" : "Watch"))));
   }
@@ -187,8 +187,8 @@ class ScaleSetView {
       h("td", { class: one.exitCode ? "state-failed" : one.exitCode === 0 ? "good" : "state-operating" }, ended(one)),
       h("td", {}, h("code", {}, commandOf(one))),
       h("td", {}, one.run && h("a", { href: runAddress(one.run) }, one.run)),
-      h("td", {}, one.output && h("details", {}, h("summary", {}, "output"), h("pre", { tabindex: "0" }, one.output)))));
-    fill(this.started, h("h2", {}, "Started from this page"),
+      h("td", {}, one.output && h("details", { data: { key: one.operation } }, h("summary", {}, "output"), h("pre", { tabindex: "0" }, one.output)))));
+    refill(this.started, h("h2", {}, "Started from this page"),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Operations" }, h("table", { class: "list" },
         h("thead", {}, h("tr", {}, ["State", "Command", "Run", "Output"].map((text) => h("th", { scope: "col" }, text)))),
         h("tbody", {}, rows))));

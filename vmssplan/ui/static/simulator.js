@@ -2,7 +2,7 @@
 
 import { get, post, why } from "./api.js";
 import { ask } from "./asking.js";
-import { fill, h, notice, say } from "./dom.js";
+import { fill, h, notice, refill, say } from "./dom.js";
 import { clockText, counted } from "./words.js";
 
 const SPEEDS = [1, 10, 60, 240, 1000];
@@ -119,11 +119,11 @@ class SimulatorView {
     if (seal === this.faultSeal) return;
     this.faultSeal = seal;
     if (!faults.length) {
-      fill(this.faults, h("p", { class: "quiet" }, "None: everything works."));
+      refill(this.faults, h("p", { class: "quiet" }, "None: everything works."));
       return;
     }
     const heads = ["Name", "Matches", "Effect", "Met", ...(this.mayChange ? ["Remove"] : [])];
-    fill(this.faults, h("table", { class: "list" },
+    refill(this.faults, h("table", { class: "list" },
       h("thead", {}, h("tr", {}, heads.map((text) => h("th", { scope: "col" }, text)))),
       h("tbody", {}, faults.map((fault) => h("tr", {},
         h("th", { scope: "row" }, fault.name),
