@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from tests.support.http_server import Server, answering
 from tests.support.stories import RUN, complete, in_pairs, lived
@@ -358,3 +360,16 @@ def test_a_name_server_that_never_answers_is_not_waited_for() -> None:
     assert names
     assert all(one.daemon for one in names)
     go_on.set()
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(server: Server) -> None:
+    """Nothing is sent to who only claims to be the right one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    stranger = Channel("ops", Shape.GENERIC, f"https://{server.address}/status/200", SECRET)
+
+    [told] = sent_to(stranger)
+
+    assert "no answer: ClientConnectorCertificateError: SSLCertVerificationError" in told
+    assert server.received == []
