@@ -35,6 +35,7 @@ class Reader:
     """Where in a journal the reading is: who has said what, and what the step has measured."""
 
     held: bool = False
+    is_held_by_people: bool = False
     cancelled: bool = False
     back_wanted: bool = False
     is_pinned: bool = False
@@ -45,8 +46,8 @@ class Reader:
     def read(self, event: Event) -> None:
         """Take note of an Event."""
         match event:
-            case ev.RunHeld():
-                self.held = True
+            case ev.RunHeld(key=key):
+                self.held, self.is_held_by_people = True, bool(key)
             case ev.RunContinued():
                 self.held = False
             case ev.CancelRequested():
@@ -54,7 +55,8 @@ class Reader:
             case ev.RollbackRequested():
                 self.back_wanted, self.held = True, False
             case ev.RollbackStarted():
-                self.back_wanted = False
+                # Where a gate that cannot tell held it, the way back does not ask that gate.
+                self.back_wanted, self.held = False, self.held and self.is_held_by_people
                 self.approved.clear()
             case ev.RunResumed():
                 self.held = self.cancelled = self.is_pinned = False
