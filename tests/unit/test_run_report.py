@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -309,3 +310,15 @@ def test_symbols_are_of_every_state() -> None:
     for state in CellState:
         assert f".cell.{state.name.lower()} " in page
         assert f".{state.name.lower()}" in chart_svg(told(complete()))
+
+
+def test_a_run_over_midnight_has_its_dates() -> None:
+    """Where the time of day alone would not say when."""
+    story = complete()
+    later = ev.RunResumed(story.events[-1].at + timedelta(days=1))
+    chronicle = chronicle_of(RUN, story.rollout, [*story.events, later])
+
+    assert "| 11-02 08:00:20 |" in report_markdown(chronicle)
+    assert ">11-02 08:00:20</time>" in report_html(chronicle)
+    assert ">11-02 12:00</text>" in chart_svg(chronicle)
+    assert "| 08:00:20 |" in report_markdown(told(story))

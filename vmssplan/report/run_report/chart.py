@@ -158,6 +158,7 @@ def _axis(chronicle: Chronicle, layout: Layout) -> Iterator[Markup]:
     while seconds / step > MOST_TICKS:
         step *= 2
     pattern = "%H:%M:%S" if step % 60 else "%H:%M"
+    pattern = pattern if chronicle.is_of_one_day else f"%m-%d {pattern}"
     begin = layout.start.replace(minute=0, second=0, microsecond=0)
     past = (layout.start - begin).total_seconds()
     at = begin + timedelta(seconds=-(-past // step) * step)

@@ -174,6 +174,15 @@ class Chronicle:
         return self.last - self.started
 
     @property
+    def is_of_one_day(self) -> bool:
+        """Whether the time of day alone says when."""
+        return self.started.date() == self.last.date()
+
+    def clock(self, at: datetime) -> str:
+        """Return that time for people, with the date where it needs one."""
+        return f"{at:%H:%M:%S}" if self.is_of_one_day else f"{at:%m-%d %H:%M:%S}"
+
+    @property
     def total(self) -> int:
         """How many instances the chart has to have room for."""
         return max(self.rollout.bounds.total, *(one.in_service for one in self.counts))

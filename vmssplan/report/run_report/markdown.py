@@ -56,7 +56,7 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
         ("time", "instances", "to the end", "code", "message"),
         [
             (
-                _time(one.at),
+                _time(chronicle, one.at),
                 _names(one.instance_ids),
                 "failed" if one.stands else "went well later",
                 one.code,
@@ -70,7 +70,7 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
         ("time", "step", "about", "by", "said"),
         [
             (
-                _time(one.at),
+                _time(chronicle, one.at),
                 "" if one.step is None else str(one.step),
                 one.about,
                 one.by,
@@ -86,7 +86,7 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
             (
                 f"way back, {one.name}" if one.is_way_back else one.name,
                 _names(one.instance_ids),
-                _time(one.started),
+                _time(chronicle, one.started),
                 _took(one.started, one.ended),
                 str(one.ready),
                 str(one.failed),
@@ -99,7 +99,13 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
         "Steps",
         ("step", "what", "started", "took", "note"),
         [
-            (step_name(one), one.title, _time(one.started), _took(one.started, one.ended), one.note)
+            (
+                step_name(one),
+                one.title,
+                _time(chronicle, one.started),
+                _took(one.started, one.ended),
+                one.note,
+            )
             for one in chronicle.steps
         ],
     )
@@ -107,7 +113,7 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
         "API calls",
         ("time", "request", "took", "outcome"),
         [
-            (_time(one.at), one.what, _took(one.at, one.ended), one.outcome)
+            (_time(chronicle, one.at), one.what, _took(one.at, one.ended), one.outcome)
             for one in chronicle.calls
         ],
     )
@@ -117,7 +123,7 @@ def _all(chronicle: Chronicle) -> Iterator[str]:
         ("time", "step", "instances", "what"),
         [
             (
-                _time(one.at),
+                _time(chronicle, one.at),
                 "" if one.step is None else str(one.step),
                 _names(one.instance_ids),
                 one.text,
@@ -152,8 +158,8 @@ def _names(instance_ids: Sequence[str]) -> str:
     return f"{named} and {left} more" if left > 0 else named
 
 
-def _time(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%H:%M:%S}"
+def _time(chronicle: Chronicle, at: datetime | None) -> str:
+    return "" if at is None else chronicle.clock(at)
 
 
 def _took(start: datetime | None, end: datetime | None) -> str:

@@ -18,7 +18,10 @@
     }
     return low ? entries[low - 1] : null;
   };
-  const clock = (at) => new Date(told.start + at * 1000).toISOString().slice(11, 19);
+  const clock = (at) => {
+    const written = new Date(told.start + at * 1000).toISOString().replace("T", " ");
+    return written.slice(told.dated ? 5 : 11, 19);
+  };
 
   const show = () => {
     const at = Number(slider.value) / 1000 * told.seconds;

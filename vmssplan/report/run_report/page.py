@@ -187,28 +187,28 @@ def _batch_rows(chronicle: Chronicle) -> Iterator[Row]:
         numbers = (str(one.ready), str(one.failed), str(one.skipped))
         kind = "" if one.started else "later"
         took = _took(one.started, one.ended)
-        yield kind, (name, _names(one.instance_ids), _time(one.started), took, *numbers)
+        yield kind, (name, _names(one.instance_ids), _time(chronicle, one.started), took, *numbers)
 
 
 def _decision_rows(chronicle: Chronicle) -> Iterator[Row]:
     for one in chronicle.decisions:
         step = "" if one.step is None else str(one.step)
         said = one.said + (f" ({one.times} times)" if one.times > 1 else "")
-        yield str(one.weight), (_time(one.at), step, one.about, one.by, said)
+        yield str(one.weight), (_time(chronicle, one.at), step, one.about, one.by, said)
 
 
 def _failure_rows(chronicle: Chronicle) -> Iterator[Row]:
     for one in chronicle.failures:
         stands = "failed" if one.stands else "went well later"
         names = _names(one.instance_ids)
-        yield "error", (_time(one.at), names, one.phase, stands, one.code, one.message)
+        yield "error", (_time(chronicle, one.at), names, one.phase, stands, one.code, one.message)
 
 
 def _step_rows(chronicle: Chronicle) -> Iterator[Row]:
     for one in chronicle.steps:
         kind = "" if one.started else "later"
         took = _took(one.started, one.ended)
-        yield kind, (step_name(one), one.title, _time(one.started), took, one.note)
+        yield kind, (step_name(one), one.title, _time(chronicle, one.started), took, one.note)
 
 
 def step_name(step: StepTale) -> str:
@@ -221,7 +221,7 @@ def _call_rows(chronicle: Chronicle) -> Iterator[Row]:
         what = f"{one.what}: {_names(one.instance_ids)}" if one.instance_ids else one.what
         operation = element("code", NOTHING, one.operation) if one.operation else ""
         took = _took(one.at, one.ended)
-        yield str(one.weight), (_time(one.at), what, operation, took, one.outcome)
+        yield str(one.weight), (_time(chronicle, one.at), what, operation, took, one.outcome)
 
 
 def _events(chronicle: Chronicle) -> Iterator[Markup]:
@@ -229,7 +229,7 @@ def _events(chronicle: Chronicle) -> Iterator[Markup]:
         (
             str(one.weight),
             (
-                _time(one.at),
+                _time(chronicle, one.at),
                 "" if one.step is None else str(one.step),
                 "" if one.batch is None else str(one.batch),
                 _names(one.instance_ids),
@@ -258,11 +258,11 @@ def _names(instance_ids: Sequence[str]) -> str:
     return f"{named} and {left} more" if left > 0 else named
 
 
-def _time(at: datetime | None) -> Markup:
+def _time(chronicle: Chronicle, at: datetime | None) -> Markup:
     if at is None:
         return Markup()
     written = {"datetime": f"{at:%Y-%m-%dT%H:%M:%SZ}", "class": "time"}
-    return element("time", written, f"{at:%H:%M:%S}")
+    return element("time", written, chronicle.clock(at))
 
 
 def _took(start: datetime | None, end: datetime | None) -> str:

@@ -35,6 +35,7 @@ def replay_data(chronicle: Chronicle) -> str:
     ]
     document = {
         "start": round(start.timestamp() * 1000),
+        "dated": not chronicle.is_of_one_day,
         "seconds": chronicle.duration.total_seconds(),
         "left": LABELS,
         "wide": PLOT,
