@@ -19,7 +19,7 @@ from vmssplan.ui.picture import (
     timestamp,
 )
 from vmssplan.ui.runs import Kept, Runs, run_document
-from vmssplan.ui.watching import CALM_SECONDS, Watch
+from vmssplan.ui.watching import CALM_SECONDS, SECONDS_A_SET, Watch
 from vmssplan.ui.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -173,8 +173,12 @@ async def find_target(sources: Sources, resource_id: str) -> ScaleSetId:
 
 
 async def _look_at(sources: Sources, watch: Watch, targets: Sequence[ScaleSetId]) -> None:
-    """Look at all of them, and wait a little for those that nobody has seen yet."""
-    looking = [asyncio.create_task(_look(watch, one)) for one in targets]
+    """Look at all of them, and wait a little for those that nobody has seen yet.
+
+    Of many sets each is looked at more seldom: all share what the subscription allows.
+    """
+    oldest = max(CALM_SECONDS, len(targets) * SECONDS_A_SET)
+    looking = [asyncio.create_task(_look(watch, one, oldest)) for one in targets]
     sources.tasks.update(looking)
     for task in looking:
         task.add_done_callback(sources.tasks.discard)
@@ -183,9 +187,9 @@ async def _look_at(sources: Sources, watch: Watch, targets: Sequence[ScaleSetId]
         await asyncio.wait(unseen, timeout=_PATIENCE_SECONDS)
 
 
-async def _look(watch: Watch, target: ScaleSetId) -> None:
+async def _look(watch: Watch, target: ScaleSetId, oldest_seconds: float) -> None:
     try:
-        await watch.look(target, CALM_SECONDS)
+        await watch.look(target, oldest_seconds)
     except VmssplanError:
         # It has no counts in the overview; who opens it is told why.
         return

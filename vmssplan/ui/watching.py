@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 LISTING_SECONDS = 60.0
 CALM_SECONDS = 30.0
 """How old a look may be for the overview, where nobody tells that something has happened."""
+SECONDS_A_SET = 1.0
+"""Of so many sets that this is more, by how much older for each of them."""
 SHORTEST_SECONDS = 5.0
 SHORTEST_SIMULATED_SECONDS = 0.5
+MARK_SECONDS = 0.2
 LEAST_REST = 2.0
 """How long to rest after a look, in looks."""
 PATIENCE_SECONDS = 0.5
@@ -102,6 +105,9 @@ class Watch:
         self._not_listed: VmssplanError | None = None
         self._listing = asyncio.Lock()
         self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._marking = asyncio.Lock()
+        self._last_mark: str | None = None
+        self._marked_at = -MARK_SECONDS
 
     async def listed(self) -> Mapping[str, ListedScaleSet]:
         """Return the sets of the subscriptions by id without case, listed at most once a minute.
@@ -138,7 +144,7 @@ class Watch:
 
     def forget(self) -> None:
         """Look again at everything that is asked for from here on: something was changed."""
-        self._listed_at = None
+        self._listed_at, self._marked_at = None, -MARK_SECONDS
         for known in self._known.values():
             known.mark, known.looked_at, known.next_at = None, 0.0, 0.0
 
@@ -157,7 +163,9 @@ class Watch:
         known = self._known.setdefault(_key(target), _Known())
         now = time.monotonic()
         if known.looking is None or known.looking.done():
-            is_fresh = now < known.next_at or now - known.looked_at < oldest_seconds
+            # Where a mark tells whether anything has happened, asking again costs nothing.
+            is_calm = known.mark is None and now - known.looked_at < oldest_seconds
+            is_fresh = now < known.next_at or is_calm
             if known.look is not None and is_fresh:
                 return known.look
             if known.failed is not None and now < known.next_at:
@@ -188,7 +196,7 @@ class Watch:
         """Look, unless nothing has happened since, and keep what was seen, or what was wrong."""
         before, shortest, began = known.look, SHORTEST_SECONDS, time.monotonic()
         try:
-            mark = await self._change.mark()
+            mark = await self._mark()
             if mark is not None:
                 shortest = SHORTEST_SIMULATED_SECONDS
                 if before is not None and before.problem is None and mark == known.mark:
@@ -214,6 +222,14 @@ class Watch:
         is_same = before is not None and before.problem is None and before.scale_set == seen
         number = 1 if before is None else before.number + (not is_same)
         known.look = Look(seen, self._clock.now(), number)
+
+    async def _mark(self) -> str | None:
+        """Ask whether anything has happened, once for all sets that are looked at together."""
+        async with self._marking:
+            if time.monotonic() - self._marked_at > MARK_SECONDS:
+                self._last_mark = await self._change.mark()
+                self._marked_at = time.monotonic()
+            return self._last_mark
 
 
 def _key(target: ScaleSetId) -> str:
