@@ -111,6 +111,10 @@ def test_protection_says_from_what(served: Served, open_tab: OpenTab) -> None:
         dialog.get_by_label("From scale-in").uncheck()
         expect(dialog).to_contain_text("--no-scale-in --scale-set-actions")
         expect(dialog.get_by_role("button", name="Protect 1 instance")).to_be_enabled()
+        dialog.get_by_label("From scale set actions").uncheck()
+        expect(dialog).to_contain_text("--no-scale-in --no-scale-set-actions")
+        expect(dialog.locator("footer")).to_contain_text("Nothing to do")
+        expect(dialog.locator(".primary")).to_be_disabled()
 
 
 def test_the_simulator_is_driven_from_its_page(served: Served, open_tab: OpenTab) -> None:

@@ -195,6 +195,7 @@ class Preview {
     const { verb } = this.request;
     if (verb === "scale") return `Scale to ${this.request.capacity}`;
     if (verb === "setModel") return "Write the model";
+    if (verb === "protect" && !Object.values(this.request.protection).some(Boolean)) return `Unprotect ${counted(size, "instance")}`;
     if (verb === "rollout") return `Roll out to ${counted(size, "instance")}`;
     return `${TITLES[verb]} ${counted(size, "instance")}`;
   }
