@@ -29,6 +29,7 @@ from vmssplan.cli.connection import (
     read_scenario,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.page_commands import children_of
 from vmssplan.errors import DocumentInvalid, ExitCode, Problem, UsageInvalid
 
 if TYPE_CHECKING:
@@ -41,15 +42,11 @@ if TYPE_CHECKING:
     from vmssplan.ports import Backend
     from vmssplan.ui.access import Access
     from vmssplan.ui.acting import Hands
-    from vmssplan.ui.children import Children
     from vmssplan.ui.reading import Sources
     from vmssplan.ui.simulator import Simulator
     from vmssplan.ui.watching import Watch
 
 SUBSCRIPTION = "AZURE_SUBSCRIPTION_ID"
-ONLY_STATE = frozenset({"approve", "reject", "pause", "abort"})
-STATE_IS_SELECTION = frozenset({"instances", "scale"})
-"""Verbs whose --state selects instances; they read the place of Runs from the environment."""
 SERVED_SPEED = "60x"
 PANEL = "Page"
 
@@ -259,7 +256,7 @@ async def _serve_journals(place: Place, connection: Connection, console: Console
 
     shown = Shown("journals", connection.state or str(connection.state_dir))
     sources = Sources(shown, Runs(open_state(connection)))
-    await _answer(place, sources, console, Hands(None, _children(connection)))
+    await _answer(place, sources, console, Hands(None, children_of(connection)))
 
 
 async def _serve(
@@ -326,35 +323,7 @@ def _hands(
         health = Health() if plan is None else plan.health
         return session.probing(RealProbes(os.environ, console.say), health)
 
-    return Hands(Previews(loaded, backend_for, watch), _children(connection), simulator)
-
-
-def _children(connection: Connection) -> Children:
-    from vmssplan.ui.children import Children
-
-    folder = connection.state_dir / "ui"
-    place = {} if connection.state is None else {"VMSSPLAN_STATE": connection.state}
-    return Children(folder, lambda verb: options_of(verb, connection), os.environ, place)
-
-
-def options_of(verb: str, connection: Connection) -> tuple[str, ...]:
-    """Return the options that send a command to the same service and state as this one.
-
-    Those who only tell a Run something ask no service.
-    """
-    words: list[str] = []
-    if verb not in ONLY_STATE:
-        if connection.endpoint is not None:
-            words += ["--endpoint", connection.endpoint]
-        if connection.ca_file is not None:
-            words += ["--ca-file", str(connection.ca_file)]
-    if connection.cloud != "AzureCloud":
-        words += ["--cloud", connection.cloud]
-    if connection.state_dir != DEFAULT_STATE:
-        words += ["--state-dir", str(connection.state_dir)]
-    if connection.state is not None and verb not in STATE_IS_SELECTION:
-        words += ["--state", connection.state]
-    return tuple(words)
+    return Hands(Previews(loaded, backend_for, watch), children_of(connection), simulator)
 
 
 async def _simulator(connection: Connection, stack: AsyncExitStack) -> Simulator | None:

@@ -110,7 +110,7 @@ class Children:
         self._program = tuple(program)
         hidden = {**environment, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
         kept = {k: v for k, v in hidden.items() if k not in _SAID_IN_OPTIONS}
-        self._environment = {**kept, **(also or {})}
+        self.environment = {**kept, **(also or {})}
         self._children: dict[str, Child] = {}
 
     def words(self, words: Sequence[str]) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class Children:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env=self._environment,
+            env=self.environment,
         )
         try:
             said, _ = await asyncio.wait_for(process.communicate(), seconds)
@@ -163,7 +163,7 @@ class Children:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=self._environment,
+            env=self.environment,
             start_new_session=True,
         )
 
