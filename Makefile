@@ -7,7 +7,7 @@ JOBS ?= 2
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
-.PHONY: demo test swarm azurite axe test-az check lint types layers coverage mutants lint-table bench clean help
+.PHONY: demo test test-browser test-long swarm azurite axe test-az check lint types layers coverage mutants lint-table bench clean help
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -33,8 +33,14 @@ demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 	$(BIN)/vmssplan apply $(DEMO_STATE)/rollout.json $(DEMO) --auto-approve --speed 240x
 	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --detailed-exitcode
 
-test: .venv/.development azurite axe ## Run the tests.
+test: .venv/.development azurite ## Run the tests (some minutes).
 	$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+test-browser: .venv/.development axe ## Run the tests of the page in Chromium.
+	$(BIN)/python -m pytest -n auto --dist worksteal -q tests/browser
+
+test-long: .venv/.development ## Run what takes minutes: every failure over HTTPS.
+	$(BIN)/python -m pytest -n auto --dist worksteal -q -m long tests
 
 azurite: .venv/.development ## Install the emulator of blob storage; left out where there is no npm.
 	@$(BIN)/python -m tests.azurite
