@@ -4,6 +4,9 @@ BIN := .venv/bin
 SEEDS ?= 2000
 FIRST ?= 1
 JOBS ?= 2
+# Twice as many as there are cores: many tests wait for other processes.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -q
 DEMO_STATE := .vmssplan/demo
 DEMO := --simulator simulator/scenarios/web-12.yaml --state-dir $(DEMO_STATE)
 
@@ -34,13 +37,13 @@ demo: .venv/.runtime ## Plan and apply a rollout on the embedded simulator.
 	$(BIN)/vmssplan plan plans/web-jammy.yaml $(DEMO) --detailed-exitcode
 
 test: .venv/.development azurite ## Run the tests (some minutes).
-	$(BIN)/python -m pytest -n auto --dist worksteal -q
+	$(PYTEST)
 
 test-browser: .venv/.development axe ## Run the tests of the page in Chromium.
-	$(BIN)/python -m pytest -n auto --dist worksteal -q tests/browser
+	$(PYTEST) tests/browser
 
 test-long: .venv/.development ## Run what takes minutes: every failure over HTTPS.
-	$(BIN)/python -m pytest -n auto --dist worksteal -q -m long tests
+	$(PYTEST) -m long tests
 
 azurite: .venv/.development ## Install the emulator of blob storage; left out where there is no npm.
 	@$(BIN)/python -m tests.azurite
@@ -68,7 +71,7 @@ layers: .venv/.development ## Who may import whom.
 
 coverage: .venv/.development azurite ## The tests that run in one process, with branch coverage.
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -n auto --dist worksteal -q --cov --cov-report=term tests/unit tests/property tests/contract
+	$(PYTEST) --cov --cov-report=term tests/unit tests/property tests/contract
 
 mutants: .venv/.development ## Break the safety core on purpose; tests must notice (half an hour).
 	$(BIN)/python -m tests.mutation

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 RUN = "web-jammy-1"
 WEB = PLANS / "web-jammy.yaml"
-SLOW = 30
+SLOW = 60
 """So many times the wall clock."""
 
 

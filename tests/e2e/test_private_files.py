@@ -24,7 +24,7 @@ PLAN = PLANS / "web-jammy.yaml"
 SCENARIO = SCENARIOS / "web-12.yaml"
 
 
-@pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct)
+@pytest.fixture(params=[0o000, 0o077], ids=oct)
 def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     """Set the umask that the programs inherit."""
     before = os.umask(request.param)
