@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.support.values import (
     seconds,
     strategy,
 )
-from vmssplan.engine import Live, Record, RunProgram, decide
+from vmssplan.engine import Live, Record, RunProgram, decide, evolve
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Abort, GoOn
 from vmssplan.errors import ExitCode
@@ -34,10 +34,11 @@ from vmssplan.model import (
     Hooks,
     HttpProbe,
 )
+from vmssplan.rollout import HookTime, RunHook
 
 if TYPE_CHECKING:
     from vmssplan.engine import RunState
-    from vmssplan.rollout import Rollout
+    from vmssplan.rollout import Rollout, Step
 
 PROBE = HttpProbe("https://web.invalid/health")
 DRAIN, UNDRAIN = CommandProbe(("./drain",)), CommandProbe(("./undrain",))
@@ -250,6 +251,41 @@ def test_after_its_batch_a_hook_is_for_all_that_were_upgraded() -> None:
 
     assert isinstance(command, RunProgram)
     assert command.instance_ids == ("0", "1")
+
+
+def _is_undraining(step: Step) -> bool:
+    return isinstance(step, RunHook) and step.time is HookTime.AFTER_BATCH
+
+
+@pytest.mark.parametrize(
+    ("hooks", "changes", "ids"),
+    [
+        (Hooks(DRAIN, UNDRAIN), {}, ("0", "1")),
+        (Hooks(DRAIN, UNDRAIN), {"power_state": "deallocated"}, ("0",)),
+        (Hooks(DRAIN, UNDRAIN), {"vm_id": "vm-another"}, ("0",)),
+        (Hooks(after_batch=UNDRAIN), {}, ("0",)),
+    ],
+)
+def test_who_was_drained_and_then_skipped_is_brought_back(
+    hooks: Hooks, changes: dict[str, Any], ids: tuple[str, ...]
+) -> None:
+    """Where it still runs: it was taken out of service for an upgrade that never came."""
+    made = rollout(
+        scale_set(2),
+        strategy=strategy("fixedBatch", 2),
+        availability=at_most(2),
+        hooks=hooks,
+    )
+    after = next(n for n, one in enumerate(made.steps, 1) if _is_undraining(one))
+    skipped = ev.InstanceSkipped(START, "1", "protected")
+    came = (ev.InstanceUpgraded(START, "0"), ev.InstanceReady(START, "0"), skipped)
+    state = upgrading(made, *came, ev.StepStarted(START, after))
+    live = Live(with_instance(with_model(scale_set(2), image=NEW_IMAGE), "1", **changes))
+    while isinstance(command := decide(state, live, START), Record):
+        state = evolve(state, *command.events)
+
+    assert isinstance(command, RunProgram)
+    assert command.instance_ids == ids
 
 
 def test_a_gate_can_be_cancelled_between_two_measurements() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmssplan.batching import STANDING_STILL
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Command, Measure, Record, RunProgram
 from vmssplan.engine.state import Phase
@@ -68,13 +69,8 @@ def check(
 def run_hook(step: RunHook, state: RunState, live: Live, now: datetime) -> Command | Passed | Stop:
     """Run the program for those of the batch it still concerns; draining them needs room."""
     is_before = step.time is HookTime.BEFORE_BATCH
-    concerned = (Phase.PENDING,) if is_before else (Phase.AWAITING, Phase.READY)
     if state.hook is None:
-        ids = tuple(
-            i
-            for i in step.instance_ids
-            if state.progress[i].phase in concerned and _is_there(i, state, live)
-        )
+        ids = tuple(i for i in step.instance_ids if _concerns(step, i, state, live))
         if not ids:
             return Passed("none of its instances is left")
         if is_before and not has_room(ids, state, live):
@@ -84,6 +80,29 @@ def run_hook(step: RunHook, state: RunState, live: Live, now: datetime) -> Comma
         return Passed(state.hook.detail)
     what = f"hook {step.time} of batch {step.batch}"
     return Stop(ExitCode.GATE, f"{what}: {state.hook.detail}")
+
+
+def _concerns(step: RunHook, instance_id: str, state: RunState, live: Live) -> bool:
+    if not _is_there(instance_id, state, live):
+        return False
+    phase = state.progress[instance_id].phase
+    if step.time is HookTime.BEFORE_BATCH:
+        return phase is Phase.PENDING
+    if phase is Phase.SKIPPED:
+        return _may_be_drained(step.batch, instance_id, state, live)
+    return phase in (Phase.AWAITING, Phase.READY)
+
+
+def _may_be_drained(batch: int, instance_id: str, state: RunState, live: Live) -> bool:
+    """Tell whether a skipped instance may wait to be brought back: it was drained, and runs.
+
+    It may have been skipped before its batch was drained; bringing it back then changes nothing.
+    """
+    is_draining = any(
+        isinstance(one, RunHook) and one.batch == batch and one.time is HookTime.BEFORE_BATCH
+        for one in state.rollout.steps
+    )
+    return is_draining and live.instances[instance_id].power_state not in STANDING_STILL
 
 
 def _is_there(instance_id: str, state: RunState, live: Live) -> bool:
