@@ -253,6 +253,21 @@ def test_after_its_batch_a_hook_is_for_all_that_were_upgraded() -> None:
     assert command.instance_ids == ("0", "1")
 
 
+def test_who_is_left_out_already_is_not_drained() -> None:
+    """Its turn never comes."""
+    made = rollout(
+        scale_set(2),
+        strategy=strategy("fixedBatch", 2),
+        availability=at_most(2),
+        hooks=Hooks(before_batch=DRAIN),
+    )
+    state = upgrading(made, ev.InstanceSkipped(START, "1", "protected"))
+    command = decide(state, Live(with_model(scale_set(2), image=NEW_IMAGE)), START)
+
+    assert isinstance(command, RunProgram)
+    assert command.instance_ids == ("0",)
+
+
 def _is_undraining(step: Step) -> bool:
     return isinstance(step, RunHook) and step.time is HookTime.AFTER_BATCH
 

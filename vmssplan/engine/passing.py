@@ -89,17 +89,17 @@ def _concerns(step: RunHook, instance_id: str, state: RunState, live: Live) -> b
     if step.time is HookTime.BEFORE_BATCH:
         return phase is Phase.PENDING
     if phase is Phase.SKIPPED:
-        return _may_be_drained(step.batch, instance_id, state, live)
+        return _may_be_drained(instance_id, state, live)
     return phase in (Phase.AWAITING, Phase.READY)
 
 
-def _may_be_drained(batch: int, instance_id: str, state: RunState, live: Live) -> bool:
+def _may_be_drained(instance_id: str, state: RunState, live: Live) -> bool:
     """Tell whether a skipped instance may wait to be brought back: it was drained, and runs.
 
     It may have been skipped before its batch was drained; bringing it back then changes nothing.
     """
     is_draining = any(
-        isinstance(one, RunHook) and one.batch == batch and one.time is HookTime.BEFORE_BATCH
+        isinstance(one, RunHook) and one.time is HookTime.BEFORE_BATCH
         for one in state.rollout.steps
     )
     return is_draining and live.instances[instance_id].power_state not in STANDING_STILL
