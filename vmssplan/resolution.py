@@ -60,7 +60,7 @@ async def compute(
     settings = () if is_blind else await backend.autoscale_settings(plan.target)
     missing = await missing_image(live, wanted, to_upgrade(plan, live, wanted), backend)
     rollout = compute_rollout(plan, live, wanted, settings, missing)
-    report(lint_rollout(rollout, boot))
+    report(lint_rollout(rollout, boot, sum(one.is_busy for one in live.instances)))
     return rollout, live
 
 

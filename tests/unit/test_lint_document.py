@@ -63,6 +63,14 @@ def sick(*ids: str) -> ScaleSet:
     )
 
 
+def busy(*ids: str) -> ScaleSet:
+    """Return four instances; somebody works on these."""
+    return scale_set(
+        instance(str(n), provisioning_state="Updating") if str(n) in ids else one
+        for n, one in enumerate(instances(4))
+    )
+
+
 def without(field: str) -> ScaleSet:
     """Return four instances without that domain."""
     return scale_set(instance(str(number), **{field: None}) for number in range(4))
@@ -80,6 +88,7 @@ SETS = {
     "automatic-os-upgrade": scale_set(4, platform=PlatformActions(os_upgrades=True)),
     "repaired-before-deadline": scale_set(4, platform=PlatformActions(repairs=REPAIRS)),
     "floor-stuck": sick("3"),
+    "floor-awaits-others": busy("3"),
     "floor-stops-midway": sick("0", "3"),
     "floor-broken": sick("0", "1"),
 }
@@ -112,7 +121,8 @@ def found(rule: LintRule) -> list[tuple[str, str, str]]:
             findings = lint_service(plan.model, OFFERED[rule.rule_id])
         case Reads.ROLLOUT:
             boot = timedelta(minutes=2) if rule.rule_id == "deadline-shorter-than-boot" else None
-            findings = lint_rollout(compute_rollout(plan, live, plan.model), boot)
+            worked_on = sum(one.is_busy for one in live.instances)
+            findings = lint_rollout(compute_rollout(plan, live, plan.model), boot, worked_on)
     return [(one.rule, one.severity, one.path) for one in findings]
 
 

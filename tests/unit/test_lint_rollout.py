@@ -131,6 +131,21 @@ def test_what_ends_it(live: ScaleSet, changes: dict[str, Any], expected: list[st
     assert heads(live, **changes) == expected
 
 
+@pytest.mark.parametrize(("away", "rule"), [(("3",), "awaits-others"), (("2", "3"), "stuck")])
+def test_what_others_work_on_comes_back(away: tuple[str, ...], rule: str) -> None:
+    """Where that makes room, the floor is only waited for."""
+    live = scale_set(
+        instance("3", provisioning_state="Updating")
+        if number == "3"
+        else instance(number, **(SICK if number in away else {}))
+        for number in "0123"
+    )
+    made = rollout(live, strategy=strategy(exclude=Selector(away)))
+    [found] = lint_rollout(made, busy=1)
+
+    assert found.rule == f"floor-{rule}"
+
+
 def test_a_floor_that_stops_first_rolls_nothing_back() -> None:
     """Where a rollback was meant to follow, that is said."""
     changes: dict[str, Any] = {"strategy": PAIRS, "failure": Failure(2, OnFailure.ROLLBACK)}

@@ -323,6 +323,13 @@ RULES: tuple[LintRule, ...] = (
         "bring the sick instances back, select them too, or lower the floor",
     ),
     LintRule(
+        "floor-awaits-others",
+        _WARNING,
+        _ROLLOUT,
+        "a floor that leaves no room before instances are back that others are working on",
+        "plan again when that is over",
+    ),
+    LintRule(
         "floor-stops-midway",
         _WARNING,
         _ROLLOUT,

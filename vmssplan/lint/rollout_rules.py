@@ -19,9 +19,12 @@ _FAILED = "failure.maxFailedInstances"
 _FLOOR = "availability"
 
 
-def lint_rollout(rollout: Rollout, boot: timedelta | None = None) -> tuple[Finding, ...]:
+def lint_rollout(
+    rollout: Rollout, boot: timedelta | None = None, busy: int = 0
+) -> tuple[Finding, ...]:
     """Return what is wrong with the Rollout, in the order of the rules.
 
+    `busy` is how many instances others are working on: out of service, and to come back.
     `boot` is how long half of the instances need here from the end of their upgrade until their
     health is known; None where nobody has measured it. Nothing is found where nothing is upgraded.
     """
@@ -30,19 +33,23 @@ def lint_rollout(rollout: Rollout, boot: timedelta | None = None) -> tuple[Findi
     good, bad = good_course(rollout), bad_course(rollout)
     return tuple(
         chain(
-            _floor(rollout, good),
+            _floor(rollout, good, busy),
             () if good.end is End.FLOOR else _stopping(rollout, bad),
             _deadline_shorter_than_boot(rollout, boot),
         )
     )
 
 
-def _floor(rollout: Rollout, good: Course) -> Iterator[Finding]:
+def _floor(rollout: Rollout, good: Course, busy: int) -> Iterator[Finding]:
     bounds = rollout.bounds
     seen = f"{bounds.in_service} of {bounds.total} instances are in service, and the floor is"
     seen = f"{seen} {bounds.floor}"
     fix = "bring the sick instances back, select them too, or lower the floor"
-    if good.end is End.FLOOR and not good.touched:
+    is_passing = busy > 0 and bounds.in_service + busy > bounds.floor
+    if good.end is End.FLOOR and not good.touched and is_passing:
+        message = f"{seen}: nothing is started until {busy} that others work on are back"
+        yield warning("floor-awaits-others", _FLOOR, message, "plan again when that is over")
+    elif good.end is End.FLOOR and not good.touched:
         yield error("floor-stuck", _FLOOR, f"{seen}: no instance can be started", fix)
     elif good.end is End.FLOOR:
         left = rollout.count(Disposition.UPGRADE) - good.touched
