@@ -22,7 +22,7 @@ from tests.support.values import (
 )
 from vmssplan.engine import Live, replay
 from vmssplan.engine import events as ev
-from vmssplan.engine.evidence import GONE, learn
+from vmssplan.engine.evidence import GONE, MOST_FALLS, learn
 from vmssplan.model import (
     AzureError,
     HealthState,
@@ -192,6 +192,22 @@ def test_one_is_ready_at_the_very_moment() -> None:
 
     assert learn(state, ready, START + seconds(29.999)) == ()
     assert learn(state, ready, START + seconds(30)) == (PROVEN[2],)
+
+
+def test_one_that_is_ready_and_sick_again_and_again_has_failed() -> None:
+    """Each fall gets a deadline of its own, but not without end."""
+    fall = (*PROVEN[1:], ev.InstanceBecameUnhealthy(START + minutes(1), "0", "sick"))
+    sick = Live(changed(application_health=HealthState.UNHEALTHY, **DONE))
+
+    def seen(falls: int) -> tuple[ev.Event, ...]:
+        state = upgrading(MADE, PROVEN[0], *(fall * falls), *PROVEN[1:])
+        return learn(state, sick, START + minutes(2))
+
+    assert [type(one) for one in seen(MOST_FALLS - 1)] == [ev.InstanceBecameUnhealthy]
+    [failed] = seen(MOST_FALLS)
+    assert isinstance(failed, ev.InstanceFailed)
+    assert (failed.phase, failed.code) == (ev.FailurePhase.HEALTH, "HealthFlaps")
+    assert failed.message == "ready and sick again 21 times: application health unhealthy"
 
 
 # How a request ended.

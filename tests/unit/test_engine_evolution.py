@@ -102,7 +102,17 @@ SICK = ev.InstanceBecameUnhealthy(LATER, "0", "unhealthy")
 def test_a_relapse_keeps_the_deadline_until_it_was_ready_once() -> None:
     """Then it gets one of its own."""
     assert progress(UPGRADED, WELL, SICK) == Progress(Phase.AWAITING, 2, START)
-    assert progress(UPGRADED, WELL, READY, SICK) == Progress(Phase.AWAITING, 2, LATER)
+    fallen = progress(UPGRADED, WELL, READY, SICK)
+    assert fallen == Progress(Phase.AWAITING, 2, LATER, falls=1)
+
+
+def test_falls_are_counted_until_the_next_upgrade() -> None:
+    """Whatever happens between them."""
+    fall = (WELL, READY, SICK)
+
+    assert progress(UPGRADED, *fall, *fall).falls == 2
+    assert progress(UPGRADED, *fall, WELL, SICK, WELL, READY).falls == 1
+    assert progress(UPGRADED, *fall, UPGRADED).falls == 0
 
 
 def test_each_event_of_an_instance_leaves_it_as_it_says() -> None:

@@ -38,6 +38,9 @@ SETTLE_TIME = timedelta(seconds=30)
 """How long a request whose reply was lost may still be on its way to the instances, and how long
 the list of instances may be behind an operation that succeeded."""
 
+MOST_FALLS = 20
+"""An instance that is ready and sick again more often has failed; else a Run might never end."""
+
 
 def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
@@ -133,7 +136,12 @@ def _health_facts(
         yield ev.InstanceBecameHealthy(now, instance_id)
         return
     if not is_healthy and one.healthy_since is not None:
-        yield ev.InstanceBecameUnhealthy(now, instance_id, instance.health_text(source))
+        seen = instance.health_text(source)
+        if one.phase is Phase.READY and one.falls >= MOST_FALLS:
+            why = f"ready and sick again {one.falls + 1} times: {seen}"
+            yield ev.InstanceFailed(now, instance_id, ev.FailurePhase.HEALTH, "HealthFlaps", why)
+        else:
+            yield ev.InstanceBecameUnhealthy(now, instance_id, seen)
         return
     evidence = HealthEvidence(one.upgraded_at or now, one.healthy_since)
     match health_verdict(evidence, rollout.health, now):

@@ -202,11 +202,25 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
         case ev.InstanceSkipped(reason=reason):
             return replace(one, phase=Phase.SKIPPED, skip_reason=reason)
         case ev.InstanceBecameHealthy(at=at):
-            return Progress(one.phase, one.step, one.upgraded_at, at, one.failure, one.skip_reason)
+            return Progress(
+                one.phase,
+                one.step,
+                one.upgraded_at,
+                at,
+                one.failure,
+                one.skip_reason,
+                one.falls,
+            )
         case ev.InstanceBecameUnhealthy(at=at):
             # A ready instance that falls sick again gets a deadline of its own.
-            since = at if one.phase is Phase.READY else one.upgraded_at
-            return replace(one, phase=Phase.AWAITING, healthy_since=None, upgraded_at=since)
+            has_fallen = one.phase is Phase.READY
+            return replace(
+                one,
+                phase=Phase.AWAITING,
+                healthy_since=None,
+                upgraded_at=at if has_fallen else one.upgraded_at,
+                falls=one.falls + has_fallen,
+            )
         case ev.InstanceReady():
             return Progress(
                 Phase.READY,
@@ -215,6 +229,7 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
                 one.healthy_since,
                 one.failure,
                 one.skip_reason,
+                one.falls,
             )
         case ev.InstanceFailed():
             return replace(one, phase=Phase.FAILED, failure=event)

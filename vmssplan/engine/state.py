@@ -40,7 +40,8 @@ class Progress:
     """One instance: its phase, the step that upgrades it, and what is known of it.
 
     `upgraded_at` is where its health deadline counts from; `healthy_since` is None while it is
-    not healthy, and after a break in the observation.
+    not healthy, and after a break in the observation; `falls` is how often it was ready, and sick
+    again after that.
     """
 
     phase: Phase
@@ -49,6 +50,7 @@ class Progress:
     healthy_since: datetime | None = None
     failure: ev.InstanceFailed | None = None
     skip_reason: str = ""
+    falls: int = 0
 
 
 class Standing:
