@@ -203,6 +203,10 @@ def test_one_that_is_ready_and_sick_again_and_again_has_failed() -> None:
         state = upgrading(MADE, PROVEN[0], *(fall * falls), *PROVEN[1:])
         return learn(state, sick, START + minutes(2))
 
+    wavering = upgrading(MADE, PROVEN[0], *(fall * MOST_FALLS), PROVEN[1])
+    assert [type(one) for one in learn(wavering, sick, START + minutes(2))] == [
+        ev.InstanceBecameUnhealthy
+    ]
     assert [type(one) for one in seen(MOST_FALLS - 1)] == [ev.InstanceBecameUnhealthy]
     [failed] = seen(MOST_FALLS)
     assert isinstance(failed, ev.InstanceFailed)
