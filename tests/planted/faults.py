@@ -79,6 +79,9 @@ class Planted:
     groups: frozenset[Group] = frozenset(Group)
 
 
+_NEXT = "\n" + 16 * " "
+
+
 def _fault(name: str, module: str, before: str, after: str) -> Fault:
     return Fault(name, module, before, after)
 
@@ -187,8 +190,8 @@ PLANTED = (
         _fault(
             "health needs no time to be proven",
             "evolution",
-            "return Progress(one.phase, one.step, one.upgraded_at, at,",
-            "return Progress(Phase.READY, one.step, one.upgraded_at, at,",
+            f"one.phase,{_NEXT}one.step,{_NEXT}one.upgraded_at,{_NEXT}at,",
+            f"Phase.READY,{_NEXT}one.step,{_NEXT}one.upgraded_at,{_NEXT}at,",
         ),
         "two by one",
         0,

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from vmssplan.verifying import Chapter
 
 ENOUGH = 20
+FAR = {"a ready instance that falls sick is ignored"}
+"""Found only after half a minute's search."""
 MOST_STATES, FEW_STATES = 40_000, 4_000
 
 
@@ -58,7 +60,15 @@ def test_there_are_enough_faults_and_they_break_every_property() -> None:
     assert {one.breaks for one in PLANTED} == set(Property)
 
 
-@pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.fault.name)
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param(
+            one, id=one.fault.name, marks=pytest.mark.long if one.fault.name in FAR else ()
+        )
+        for one in PLANTED
+    ],
+)
 def test_a_planted_fault_is_found_and_its_story_replays(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
