@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,12 +23,6 @@ from vmssplan.errors import ExitCode, UsageInvalid
 if TYPE_CHECKING:
     from vmssplan.model import ScaleSetId
     from vmssplan.ports import LockHolder, StateStore
-
-_RESOURCE_ID = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
-    r"/providers/Microsoft\.Compute/virtualMachineScaleSets/([^/]+)/?",
-    re.IGNORECASE,
-)
 
 
 def unlock(
@@ -111,9 +104,9 @@ def _targets(given: str, state: StateStore) -> list[ScaleSetId]:
     from vmssplan.planfile import load_plans
     from vmssplan.stores.local import load_rollout
 
-    resource_id = _RESOURCE_ID.fullmatch(given)
-    if resource_id is not None:
-        return [ScaleSetId(*resource_id.groups())]
+    named = ScaleSetId.parse(given)
+    if named is not None:
+        return [named]
     path = Path(given)
     if path.suffix == ".json":
         return [load_rollout(path).target]

@@ -16,8 +16,6 @@ from vmssplan.importing import Tool
 if TYPE_CHECKING:
     from vmssplan.model import ScaleSetId
 
-RESOURCE_ID_PARTS = 9
-
 
 def import_strategy(
     file: Annotated[
@@ -101,9 +99,10 @@ def _target(where: str, subscription: str | None) -> ScaleSetId:
     """Read a resource id, or GROUP/NAME with a subscription."""
     from vmssplan.model import ScaleSetId
 
+    named = ScaleSetId.parse(where)
+    if named is not None:
+        return named
     parts = where.split("/")
-    if where.startswith("/") and len(parts) == RESOURCE_ID_PARTS:
-        return ScaleSetId(parts[2], parts[4], parts[8])
     if len(parts) == 2 and all(parts) and subscription:  # noqa: PLR2004 - GROUP/NAME
         return ScaleSetId(subscription, parts[0], parts[1])
     raise UsageInvalid(

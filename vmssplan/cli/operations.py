@@ -38,11 +38,6 @@ if TYPE_CHECKING:
     from vmssplan.rollout import Rollout
     from vmssplan.working import Note, WorkOutcome
 
-RESOURCE_ID = re.compile(
-    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
-    r"/providers/Microsoft\.Compute/virtualMachineScaleSets/([^/]+)/?",
-    re.IGNORECASE,
-)
 T = TypeVar("T")
 LOOKING_PATIENCE = timedelta(minutes=15)
 _AMOUNT = re.compile(r"([0-9]{1,4})(%?)")
@@ -95,9 +90,9 @@ def target_of(text: str) -> Target:
     """Read what was named; raises DocumentInvalid, UsageInvalid."""
     from vmssplan.cli.planning import single_plan
 
-    found = RESOURCE_ID.fullmatch(text)
-    if found is not None:
-        return Target(text, ScaleSetId(found[1], found[2], found[3]))
+    named = ScaleSetId.parse(text)
+    if named is not None:
+        return Target(text, named)
     if text.startswith("/subscriptions/"):
         raise UsageInvalid(
             f"{text} is no id of a scale set",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -99,6 +100,13 @@ class Amount:
         return f"{self.value}%" if self.percent else str(self.value)
 
 
+_SCALE_SET_ID = re.compile(
+    r"/subscriptions/([^/]+)/resourceGroups/([^/]+)"
+    r"/providers/Microsoft\.Compute/virtualMachineScaleSets/([^/]+)/?",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ScaleSetId:
     """Which scale set."""
@@ -106,6 +114,12 @@ class ScaleSetId:
     subscription_id: str
     resource_group: str
     name: str
+
+    @classmethod
+    def parse(cls, resource_id: str) -> ScaleSetId | None:
+        """Read an Azure Resource Manager id, however it is spelled; None: not of a scale set."""
+        found = _SCALE_SET_ID.fullmatch(resource_id)
+        return cls(found[1], found[2], found[3]) if found else None
 
     @property
     def resource_id(self) -> str:
