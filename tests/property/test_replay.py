@@ -67,7 +67,7 @@ def test_without_faults_every_instance_is_upgraded_once(
     assert not again.has_changes
 
 
-@settings(max_examples=80)
+@settings(max_examples=150)
 @given(worlds(largest=6, faulty=False), world_plans(), st.data())
 def test_killed_anywhere_and_resumed_it_ends_the_same(
     arguments: dict[str, Any], plan: Plan, data: st.DataObject

@@ -198,7 +198,6 @@ def test_a_refused_verb_changes_nothing(steps: list[Any]) -> None:
             assert after.running == before.running
 
 
-@settings(max_examples=50)
 @given(STEPS)
 def test_a_world_at_rest_is_settled(steps: list[Any]) -> None:
     """Every operation has ended, nobody is busy, and there are as many machines as asked for.
