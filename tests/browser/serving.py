@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.program import LOOK_AGAIN_SECONDS, PATIENCE_SECONDS, Program
+from tests.e2e.program import PATIENCE_SECONDS, Program, when_ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,13 +111,7 @@ def started(folder: Path, *arguments: str) -> Iterator[Served]:
     ready.unlink(missing_ok=True)
     process = Program(folder).start("ui", *arguments, "--no-open", "--ready-file", ready)
     try:
-        patience_ends = time.monotonic() + PATIENCE_SECONDS
-        while not ready.exists():
-            if process.poll() is not None or time.monotonic() > patience_ends:
-                process.kill()
-                raise AssertionError(f"the page is not served: {process.communicate()[0]}")
-            time.sleep(LOOK_AGAIN_SECONDS)
-        yield Served(json.loads(ready.read_text("utf-8"))["url"], folder)
+        yield Served(when_ready(ready, process)["url"], folder)
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE_SECONDS)

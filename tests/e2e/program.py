@@ -120,6 +120,18 @@ def wait_until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> Non
         time.sleep(LOOK_AGAIN_SECONDS)
 
 
+def when_ready(ready_file: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return what a server writes into its ready file; fail when it never does."""
+    patience_ends = time.monotonic() + PATIENCE_SECONDS
+    while not ready_file.exists():
+        if process.poll() is not None or time.monotonic() > patience_ends:
+            process.kill()
+            raise AssertionError(f"it did not start: {process.communicate()[0]}")
+        time.sleep(LOOK_AGAIN_SECONDS)
+    found: dict[str, Any] = json.loads(ready_file.read_text("utf-8"))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Simulator:
     """A running `vmssplan simulator serve`."""
@@ -164,13 +176,7 @@ def serving(folder: Path, scenario: Path, *options: str) -> Iterator[Simulator]:
         "simulator", "serve", "--scenario", scenario, "--ready-file", ready_file, *options
     )
     try:
-        patience_ends = time.monotonic() + PATIENCE_SECONDS
-        while not ready_file.exists():
-            if process.poll() is not None or time.monotonic() > patience_ends:
-                process.kill()
-                raise AssertionError(f"the simulator did not start: {process.communicate()[0]}")
-            time.sleep(LOOK_AGAIN_SECONDS)
-        yield Simulator(json.loads(ready_file.read_text("utf-8")))
+        yield Simulator(when_ready(ready_file, process))
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=PATIENCE_SECONDS)
