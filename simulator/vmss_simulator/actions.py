@@ -15,7 +15,7 @@ from vmss_simulator.power import begin_machine_work, nothing_to_do
 from vmss_simulator.scaling import with_capacity
 from vmss_simulator.tasks import StepEnds
 from vmss_simulator.values import OperationKind, ProvisioningState
-from vmss_simulator.work import begin_delete, begin_work, current_target
+from vmss_simulator.work import begin_delete, begin_work, current_target, job_of
 from vmss_simulator.writes import check_no_conflict, choose, find, target_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def act_on_instances(
         began = True
         if instance.instance_id in targets:
             target = targets[instance.instance_id]
-            begin_work(state, operation, instance, verb.work, target)
+            begin_work(state, job_of(operation, verb.work, target), instance)
         else:
             factor = _HURRIED if hurry else 1.0
             begin_machine_work(

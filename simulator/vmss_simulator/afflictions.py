@@ -22,7 +22,14 @@ from vmss_simulator.effects import (
     UnhealthyAfter,
 )
 from vmss_simulator.fault_texts import NO_HOST, os_provisioning_timed_out
-from vmss_simulator.tasks import AgentReports, HealthTurns, InstanceSettles
+from vmss_simulator.tasks import (
+    UNAFFLICTED,
+    Affliction,
+    AgentReports,
+    HealthTurns,
+    InstanceSettles,
+    machine_id,
+)
 from vmss_simulator.values import HealthState, InstanceView, ProvisioningState
 
 if TYPE_CHECKING:
@@ -31,24 +38,25 @@ if TYPE_CHECKING:
     from vmss_simulator.effects import WorkEffect
     from vmss_simulator.faults import FaultRule
     from vmss_simulator.state import State
-    from vmss_simulator.tasks import Work
-    from vmss_simulator.values import Instance, OperationKind, ScaleSetKey
+    from vmss_simulator.tasks import Job, Target, Work
+    from vmss_simulator.values import Instance, ScaleSetKey
 
 
-def afflicted(state: State, kind: OperationKind, instance: Instance, work: Work) -> Work:
-    """Return the work with everything that is to go wrong with it, and log which rules did it."""
+def affliction_of(state: State, job: Job, instance: Instance) -> Affliction:
+    """Return everything that is to go wrong with the work, and log which rules did it."""
     if not state.faults.rules:
-        return work
-    subject = subject_of(state, kind, work.key)
-    found = state.faults.on_work(subject, instance, work.target.exact_version, state.now)
+        return UNAFFLICTED
+    affliction = UNAFFLICTED
+    subject = subject_of(state, job.kind, job.key)
+    found = state.faults.on_work(subject, instance, job.target.exact_version, state.now)
     for rule, effect in found:
-        work = _affected(work, effect)
-        state.emit("faultApplied", work.key, work.instance_id, rule=rule.name)
-    if any(is_out(state, rule, work.key, instance) for rule, _ in state.faults.timed()):
-        work = replace(work, failure=NO_HOST)
-    if work.failure is not None:
-        work = replace(work, failure=_worded(work.failure, instance))
-    return work
+        affliction = _affected(affliction, effect, job.target)
+        state.emit("faultApplied", job.key, instance.instance_id, rule=rule.name)
+    if any(is_out(state, rule, job.key, instance) for rule, _ in state.faults.timed()):
+        affliction = replace(affliction, failure=NO_HOST)
+    if affliction.failure is not None:
+        affliction = replace(affliction, failure=_worded(affliction.failure, instance))
+    return affliction
 
 
 def is_out(state: State, rule: FaultRule, key: ScaleSetKey, instance: Instance) -> bool:
@@ -70,26 +78,30 @@ def covers(state: State, rule: FaultRule, key: ScaleSetKey) -> bool:
 
 def settle(state: State, work: Work, instance: Instance) -> Instance:
     """Return an instance whose work has ended as the faults decided for it let it be."""
-    if work.silence is None and work.stays_updating is None:
+    silence, stays_updating = work.affliction.silence, work.affliction.stays_updating
+    if silence is None and stays_updating is None:
         return instance
-    place = (work.key, work.instance_id, work.epoch)
-    if work.silence is not None:
+    place = (work.job.key, work.instance_id, work.epoch)
+    if silence is not None:
         unknown = None if instance.health is None else HealthState.UNKNOWN
         instance = replace(instance, view=InstanceView.AGENT_SILENT, health=unknown)
-        if work.silence.lasting is not None:
-            state.schedule(state.now + work.silence.lasting, AgentReports(*place))
-    if work.stays_updating is not None:
+        if silence.lasting is not None:
+            state.schedule(state.now + silence.lasting, AgentReports(*place))
+    if stays_updating is not None:
         instance = replace(instance, provisioning=ProvisioningState.UPDATING)
-        if work.stays_updating.lasting is not None:
-            state.schedule(state.now + work.stays_updating.lasting, InstanceSettles(*place))
+        if stays_updating.lasting is not None:
+            state.schedule(state.now + stays_updating.lasting, InstanceSettles(*place))
     return instance
 
 
 def await_health(state: State, work: Work) -> None:
     """Put on the timetable what the instance's health will be."""
     # A silent agent reports no health; when it speaks again, it does.
-    if work.silence is None:
-        report_health(state, work.key, work.instance_id, work.settles_as, work.turns)
+    affliction = work.affliction
+    if affliction.silence is None:
+        report_health(
+            state, work.job.key, work.instance_id, affliction.settles_as, affliction.turns
+        )
 
 
 def report_health(
@@ -101,7 +113,7 @@ def report_health(
 ) -> None:
     """Let the instance's health settle a while from now, and then take its turns."""
     epoch = state.epochs.setdefault((key.folded(), instance_id), 0)
-    share = state.share(f"{key.resource_id}/virtualMachines/{instance_id}", "health")
+    share = state.share(machine_id(key, instance_id), "health")
     settled_at = state.now + state.latencies.health.at(share)
     state.schedule(settled_at, HealthTurns(key, instance_id, epoch, settles_as))
     if settles_as is HealthState.HEALTHY:
@@ -120,10 +132,10 @@ def with_failed_extension(instance: Instance, failure: FailWork) -> Instance:
     return replace(instance, extensions=marked)
 
 
-def _affected(work: Work, effect: WorkEffect) -> Work:
+def _affected(affliction: Affliction, effect: WorkEffect, target: Target) -> Affliction:
     match effect:
         case SlowWork(factor):
-            changes: dict[str, Any] = {"factor": work.factor * factor}
+            changes: dict[str, Any] = {"factor": affliction.factor * factor}
         case FailWork():
             changes = {"failure": effect}
         case NeverEnd():
@@ -131,10 +143,10 @@ def _affected(work: Work, effect: WorkEffect) -> Work:
         case NeverHealthy(health):
             changes = {"settles_as": health}
         case UnhealthyAfter(after):
-            changes = {"turns": (*work.turns, (after, HealthState.UNHEALTHY))}
+            changes = {"turns": (*affliction.turns, (after, HealthState.UNHEALTHY))}
         case Flap():
-            changes = {"turns": (*work.turns, *_flaps(effect))}
-        case BadImage() if work.target.has_health:
+            changes = {"turns": (*affliction.turns, *_flaps(effect))}
+        case BadImage() if target.has_health:
             changes = {"settles_as": HealthState.UNHEALTHY}
         case BadImage():
             changes = {"failure": os_provisioning_timed_out(timedelta(0))}
@@ -146,7 +158,7 @@ def _affected(work: Work, effect: WorkEffect) -> Work:
             changes = {"stays_updating": effect}
         case _:
             assert_never(effect)
-    return replace(work, **changes)
+    return replace(affliction, **changes)
 
 
 def _flaps(effect: Flap) -> list[tuple[timedelta, HealthState]]:

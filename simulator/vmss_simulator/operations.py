@@ -55,7 +55,8 @@ def start_operation(
         started_at=state.now,
     )
     state.operations[operation.operation_id] = operation
-    state.running[operation.operation_id] = Running(1, kind in _MODEL_WRITES)
+    state.running[operation.operation_id] = Running(kind in _MODEL_WRITES)
+    state.open_steps[operation.operation_id] = 1
     state.store(replace(scale_set, provisioning=provisioning))
     state.emit(
         "operationStarted",
@@ -87,15 +88,17 @@ def end_step(state: State, operation_id: str, failure: ErrorDetail | None = None
 
     Nothing happens to an operation that has ended before its time.
     """
-    running = state.running.get(operation_id)
-    if running is None:
+    open_steps = state.open_steps.get(operation_id)
+    if open_steps is None:
         return
-    failures = running.failures if failure is None else (*running.failures, failure)
-    if running.remaining > 1:
-        left = running.remaining - 1
-        state.running[operation_id] = Running(left, running.writes_model, failures, running.effects)
+    running = state.running[operation_id]
+    if failure is not None:
+        running = replace(running, failures=(*running.failures, failure))
+        state.running[operation_id] = running
+    if open_steps > 1:
+        state.open_steps[operation_id] = open_steps - 1
         return
-    running = replace(running, failures=failures)
+    failures = running.failures
     held = next((each for each in running.effects if isinstance(each, HoldOperation)), None)
     if held is not None:
         effects = tuple(each for each in running.effects if each is not held)
@@ -121,6 +124,7 @@ def end_operation(
 ) -> None:
     """End a running operation like this, whatever is still being done for it."""
     running = state.running.pop(operation_id)
+    del state.open_steps[operation_id]
     operation = state.operations[operation_id]
     state.operations[operation_id] = replace(
         operation, status=status, ended_at=state.now, error=error, details=details
@@ -158,13 +162,9 @@ def is_busy(state: State, key: ScaleSetKey) -> bool:
 
 def open_step(state: State, operation_id: str) -> None:
     """Count one more step that has to end before the operation does."""
-    running = state.running.get(operation_id)
-    # None: it was ended before its time, and what it set off goes on without it.
-    if running is not None:
-        more = running.remaining + 1
-        state.running[operation_id] = Running(
-            more, running.writes_model, running.failures, running.effects
-        )
+    # One that was ended before its time has none, and what it set off goes on without it.
+    if operation_id in state.open_steps:
+        state.open_steps[operation_id] += 1
 
 
 def _settle_scale_set(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator.tasks import Target
 from vmss_simulator.values import HealthState, PowerState, ProvisioningState
-from vmss_simulator.work import end_of, new_work, schedule_work
+from vmss_simulator.work import end_of, job_of, new_work, schedule_work
 
 if TYPE_CHECKING:
     from vmss_simulator.randomness import Latencies, Latency
@@ -54,16 +54,12 @@ def begin_machine_work(
     """
     course = _COURSES[verb]
     quiet = course.during is None
-    work = new_work(
-        state,
-        operation,
-        instance,
-        named or verb,
-        own_target(instance),
-        power_after=course.after or instance.power,
-        is_quiet=quiet,
-    )
-    work = replace(work, factor=work.factor * factor)
+    job = job_of(operation, named or verb, own_target(instance), is_quiet=quiet)
+    work = new_work(state, job, instance, power_after=course.after or instance.power)
+    if factor != 1:
+        affliction = work.affliction
+        slowed = replace(affliction, factor=affliction.factor * factor)
+        work = replace(work, affliction=slowed)
     has_health = instance.health is not None
     begun = replace(
         instance,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmss_simulator.faults import FaultRule
+    from vmss_simulator.log import Log
     from vmss_simulator.options import Options
     from vmss_simulator.randomness import Latencies
     from vmss_simulator.resource_groups import ResourceGroup
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
         RollingUpgrade,
         ScaleSet,
         ScaleSetKey,
-        WorldEvent,
     )
 
 
@@ -55,7 +55,7 @@ class Readable:
         return self._state.seed
 
     @property
-    def log(self) -> list[WorldEvent]:
+    def log(self) -> Log:
         """What has happened, oldest first; one event's `sequence` is its index."""
         return self._state.log
 

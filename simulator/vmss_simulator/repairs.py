@@ -18,7 +18,7 @@ from vmss_simulator.power import begin_machine_work
 from vmss_simulator.scaling import add_instances
 from vmss_simulator.tasks import RepairDue
 from vmss_simulator.values import HealthState, Instance, OperationKind
-from vmss_simulator.work import begin_delete, begin_work, current_target
+from vmss_simulator.work import begin_delete, begin_work, current_target, job_of
 from vmss_simulator.writes import target_of
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _begin(
             case "Restart":
                 begin_machine_work(state, operation, instance, "restart")
             case "Reimage":
-                begin_work(state, operation, instance, "reimage", target)
+                begin_work(state, job_of(operation, "reimage", target), instance)
             case _:
                 begin_delete(state, operation, instance)
     if policy.action == "Replace":

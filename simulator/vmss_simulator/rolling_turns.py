@@ -54,7 +54,7 @@ def take_turns(state: State, run: RollingRun) -> None:
 
 def _moved(state: State, run: RollingRun) -> RollingRun | None:
     """Carry out one step and return the upgrade after it; None when it waits or has ended."""
-    is_idle = state.running[run.operation_id].remaining == 1
+    is_idle = state.open_steps[run.operation_id] == 1
     match run.stage:
         case Stage.PAUSING if is_idle and run.cancelled_by:
             return _ended(state, run, "Cancelled")

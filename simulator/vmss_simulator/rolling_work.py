@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 from vmss_simulator.rolling_run import RollingKind, RollingRun, Stage
 from vmss_simulator.scaling import update_domains
-from vmss_simulator.tasks import Target, WorkEnds
+from vmss_simulator.tasks import Target
 from vmss_simulator.topology import new_instance
 from vmss_simulator.values import HealthState, PowerState, ProvisioningState
-from vmss_simulator.work import begin_delete, begin_work, end_of, new_work, schedule_work
+from vmss_simulator.work import (
+    begin_delete,
+    begin_work,
+    end_of,
+    job_of,
+    new_work,
+    schedule_work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +39,12 @@ def begin_batch(state: State, run: RollingRun, batch: Sequence[str], target: Tar
     operation = state.operations[run.operation_id]
     if run.restores_failed or run.policy.rollback_on_breach:
         run = replace(run, before={**run.before, **{each: instances[each] for each in batch}})
+    job = job_of(operation, "upgrade", target)
     for each in batch:
         if run.kind is RollingKind.EXTENSIONS:
             _begin_extensions(state, run, instances[each], target)
         else:
-            begin_work(state, operation, instances[each], "upgrade", target)
+            begin_work(state, job, instances[each])
     return run
 
 
@@ -59,7 +67,8 @@ def begin_restoring(state: State, run: RollingRun, failed: Sequence[str]) -> Rol
         each for each in failed if each in instances and instances[each].busy_with is None
     )
     for each in restoring:
-        begin_work(state, operation, instances[each], "restore", _as_it_was(run.before[each]))
+        job = job_of(operation, "restore", _as_it_was(run.before[each]))
+        begin_work(state, job, instances[each])
     return replace(run, restoring=restoring)
 
 
@@ -67,6 +76,8 @@ def _surge(state: State, run: RollingRun, target: Target) -> tuple[tuple[str, st
     """Begin to make a new instance beside each of the batch, in the same zone."""
     folded = run.key.folded()
     operation = state.operations[run.operation_id]
+    # Not the verb `create`: machines made in excess of the capacity are trimmed again.
+    job = job_of(operation, "surge", target)
     pairs = []
     for each in run.batch:
         scale_set = state.scale_sets[folded]
@@ -89,9 +100,7 @@ def _surge(state: State, run: RollingRun, target: Target) -> tuple[tuple[str, st
             power=PowerState.STARTING,
             health=None if instance.health is None else HealthState.UNKNOWN,
         )
-        # Not the verb `create`: machines made in excess of the capacity are trimmed again.
-        running = PowerState.RUNNING
-        work = new_work(state, operation, instance, "surge", target, power_after=running)
+        work = new_work(state, job, instance, power_after=PowerState.RUNNING)
         started = {"operationId": run.operation_id, "replaces": each}
         state.change(run.key, made, "surgeStarted", **started)
         schedule_work(state, work, state.latencies.create, "create", end_of(work))
@@ -103,9 +112,8 @@ def _begin_extensions(state: State, run: RollingRun, instance: Instance, target:
     """Bring the extensions up to date; the machine runs on."""
     operation = state.operations[run.operation_id]
     own = replace(_as_it_was(instance), extensions=target.extensions)
-    work = new_work(
-        state, operation, instance, "extensions", own, power_after=instance.power, is_quiet=True
-    )
+    job = job_of(operation, "extensions", own, is_quiet=True)
+    work = new_work(state, job, instance, power_after=instance.power)
     begun = replace(
         instance,
         busy_with=run.operation_id,
@@ -113,7 +121,7 @@ def _begin_extensions(state: State, run: RollingRun, instance: Instance, target:
         extensions=target.extensions,
     )
     state.change(run.key, begun, "extensionsStarted", operationId=run.operation_id)
-    task = WorkEnds(work) if work.failure is None else end_of(work)
+    task = end_of(work)
     schedule_work(state, work, state.latencies.nothing_to_do, "extensions", task)
 
 

@@ -20,10 +20,11 @@ from vmss_simulator.errors import ArmError
 from vmss_simulator.fault_documents import fault_document, read_fault
 from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue, Image
+from vmss_simulator.log import Log
 from vmss_simulator.options import Options
-from vmss_simulator.randomness import Latencies
+from vmss_simulator.randomness import Latencies, camel_case
 from vmss_simulator.state import State
-from vmss_simulator.values import Instance, ScaleSet, ScaleSetKey
+from vmss_simulator.values import Instance, ScaleSet, ScaleSetKey, WorldEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 API_VERSION = "vmss-simulator/v1"
 KIND = "World"
 _PLATFORM_PARTS = ("publisher", "offer", "sku")
-_KEY_PARTS = ("subscription_id", "resource_group", "name")
+_NAMES = {camel_case(name): name for name in ScaleSetKey._fields}
+"""What names a scale set in a document."""
 _LAST_YEAR = 9000
 # Counted again from the instances and models of the document.
 _DERIVED = frozenset({"in_service", "fingerprints", "owned"})
@@ -57,7 +59,7 @@ def world_document(state: State) -> dict[str, Any]:
         "faults": [fault_document(each) for each in state.faults.rules],
         "scaleSets": [_scale_set_document(each) for each in state.scale_sets.values()],
         "progress": _progress_document(state),
-        "log": encode(state.log, hints["log"]),
+        "log": encode(state.log, list[WorldEvent]),
     }
     found: dict[str, Any] = _without_secrets(document)
     return found
@@ -93,7 +95,7 @@ def read_world(raw: Mapping[str, Any]) -> State:
     values["images"] = _read_images(raw.get("images", {}), ("images",))
     values["scale_sets"] = {each.key.folded(): each for each in scale_sets}
     values["in_service"] = {each.key.folded(): each.in_service_count for each in scale_sets}
-    values["log"] = decode(raw.get("log", []), layout["log"].hint, ("log",))
+    values["log"] = _read_log(raw.get("log", []), ("log",))
     rules = [
         read_fault(each, ("faults", index))
         for index, each in enumerate(codec.items(raw.get("faults", []), ("faults",)))
@@ -159,17 +161,24 @@ def _scale_set_document(scale_set: ScaleSet) -> dict[str, Any]:
     del document["key"]
     instances = scale_set.instances.values()
     return {
-        **encode_fields(scale_set.key, ScaleSetKey),
+        **dict(zip(_NAMES, scale_set.key, strict=True)),
         **document,
         "instances": [encode_fields(each, Instance) for each in instances],
     }
 
 
+def _read_key(fields: dict[str, Any], path: KeyPath) -> ScaleSetKey:
+    """Take what names the set out of its fields."""
+    given = {key: fields.pop(key) for key in _NAMES if key in fields}
+    for key in _NAMES:
+        if key not in given:
+            raise Undecodable(path, f"a key is missing: {key!r}")
+    return ScaleSetKey(*(decode(given[key], str, (*path, key)) for key in _NAMES))
+
+
 def _read_scale_set(raw: Any, path: KeyPath) -> ScaleSet:
     fields = dict(codec.mapping(raw, path))
-    keys = {each.key for each in codec.layout(ScaleSetKey)}
-    key = {name: fields.pop(name) for name in keys & set(fields)}
-    named = codec.decode_fields(key, ScaleSetKey, path)
+    named = _read_key(fields, path)
     listed = codec.items(fields.pop("instances", []), (*path, "instances"))
     found: ScaleSet = codec.decode_fields({**fields, "key": named.resource_id}, ScaleSet, path)
     instances: dict[str, Instance] = {}
@@ -255,11 +264,16 @@ def _check(state: State) -> None:
     if max(numbers, default=0) > state.scheduled:
         raise Undecodable(place, "a number is above progress.scheduled")
     state.timetable.sort(key=lambda each: each[:2])
-    for index, event in enumerate(state.log):
-        if event.sequence != index:
-            raise Undecodable(("log", index, "sequence"), f"expected {index}")
     if {each.name for each in state.faults.rules}.__len__() != len(state.faults.rules):
         raise Undecodable(("faults",), "two faults have one name")
+
+
+def _read_log(raw: Any, path: KeyPath) -> Log:
+    events = decode(raw, list[WorldEvent], path)
+    for index, event in enumerate(events):
+        if event.sequence != index:
+            raise Undecodable((*path, index, "sequence"), f"expected {index}")
+    return Log(events)
 
 
 def _without_secrets(value: Any) -> Any:

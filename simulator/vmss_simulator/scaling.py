@@ -17,7 +17,7 @@ from vmss_simulator.errors import ArmError
 from vmss_simulator.policies import scale_in_rule
 from vmss_simulator.topology import new_instance
 from vmss_simulator.values import ProvisioningState
-from vmss_simulator.work import begin_delete, begin_work, current_target
+from vmss_simulator.work import begin_delete, begin_work, current_target, job_of
 
 if TYPE_CHECKING:
     from vmss_simulator.state import State
@@ -63,6 +63,7 @@ def add_instances(
     target = current_target(state, scale_set)
     folded = scale_set.key.folded()
     domains = update_domains(state, scale_set)
+    job = job_of(operation, "create", target)
     for _ in range(count):
         number = state.next_number.get(folded, 0)
         state.next_number[folded] = number + 1
@@ -77,7 +78,7 @@ def add_instances(
         )
         if zone is not None:
             instance = replace(instance, zone=zone)
-        begin_work(state, operation, instance, "create", target)
+        begin_work(state, job, instance)
 
 
 def with_capacity(scale_set: ScaleSet, capacity: int) -> ScaleSet:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vmss_simulator import documents
 from vmss_simulator.faults import Faults
 from vmss_simulator.images import Catalogue
+from vmss_simulator.log import Log
 from vmss_simulator.options import Options
 from vmss_simulator.randomness import Latencies, draw_share, stream
 from vmss_simulator.resource_groups import GroupKey, ResourceGroup, keep_group
@@ -30,7 +31,6 @@ from vmss_simulator.values import (
     RollingUpgrade,
     ScaleSet,
     ScaleSetKey,
-    WorldEvent,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 class State:
     """The mutable part of a world; scale sets are stored under their folded keys.
 
+    `open_steps` counts, for each running operation, the steps that are still to end.
     `rolling_upgrades` is what `rollingUpgrades/latest` shows, `rolling_runs` are those that go
     on. `platform_waits` are sets whose OS upgrade waits until they are free, `deferred` those
     where it waits for approval, with the instances approved so far.
@@ -65,6 +66,7 @@ class State:
     next_number: dict[ScaleSetKey, int] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     running: dict[str, Running] = field(default_factory=dict)
+    open_steps: dict[str, int] = field(default_factory=dict)
     rolling_upgrades: dict[ScaleSetKey, RollingUpgrade] = field(default_factory=dict)
     rolling_runs: dict[ScaleSetKey, RollingRun] = field(default_factory=dict)
     os_upgrades: dict[ScaleSetKey, tuple[RollingUpgrade, ...]] = field(default_factory=dict)
@@ -74,7 +76,7 @@ class State:
     resource_groups: dict[GroupKey, ResourceGroup] = field(default_factory=dict)
     epochs: dict[tuple[ScaleSetKey, str], int] = field(default_factory=dict)
     draws: dict[tuple[str, str], int] = field(default_factory=dict)
-    log: list[WorldEvent] = field(default_factory=list)
+    log: Log = field(default_factory=Log)
     timetable: list[tuple[datetime, int, Task]] = field(default_factory=list)
     scheduled: int = 0
     fingerprints: dict[ScaleSetKey, tuple[Mapping[str, Any], str]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class State:
             next_number=dict(self.next_number),
             operations=dict(self.operations),
             running=dict(self.running),
+            open_steps=dict(self.open_steps),
             rolling_upgrades=dict(self.rolling_upgrades),
             rolling_runs=dict(self.rolling_runs),
             os_upgrades=dict(self.os_upgrades),
@@ -103,7 +106,7 @@ class State:
             resource_groups=dict(self.resource_groups),
             epochs=dict(self.epochs),
             draws=dict(self.draws),
-            log=list(self.log),
+            log=self.log.copy(),
             timetable=list(self.timetable),
             fingerprints=dict(self.fingerprints),
             history=list(self.history),
@@ -118,14 +121,14 @@ class State:
         """Take the due tasks in order, moving the time to each; also those put meanwhile."""
         while self.timetable and self.timetable[0][0] <= until:
             at, _, task = heapq.heappop(self.timetable)
-            self._move_to(at)
+            if at > self.now:
+                self._move_to(at)
             yield task
-        self._move_to(until)
+        if until > self.now:
+            self._move_to(until)
 
     def _move_to(self, at: datetime) -> None:
         """Go to a later moment, and keep what was until then for reads that are behind."""
-        if at <= self.now:
-            return
         span = self.faults.longest_staleness
         if span:
             self.owned.clear()
@@ -163,13 +166,7 @@ class State:
         self, event: str, key: ScaleSetKey, instance_id: str | None = None, **data: Any
     ) -> None:
         """Write one line of the log."""
-        self._write(event, key, instance_id, data)
-
-    def _write(
-        self, event: str, key: ScaleSetKey, instance_id: str | None, data: dict[str, Any]
-    ) -> None:
-        log = self.log
-        log.append(WorldEvent(len(log), self.now, event, key.resource_id, instance_id, data))
+        self.log.write(self.now, event, key.resource_id, instance_id, data)
 
     def fingerprint(self, scale_set: ScaleSet) -> str:
         """Return the fingerprint of the set's model, computed once for each model."""
@@ -214,16 +211,19 @@ class State:
         """Store a new or changed instance and log why, with the in-service count if it moved."""
         folded = key.folded()
         scale_set = self.scale_sets[folded]
-        before = scale_set.instances.get(instance.instance_id)
+        instance_id = instance.instance_id
+        before = scale_set.instances.get(instance_id)
         owned = self.owned.get(folded)
         if before is None or owned is not scale_set.instances:
             self.owned[folded] = owned = dict(scale_set.instances)
             self.scale_sets[folded] = replace(scale_set, instances=owned)
-        owned[instance.instance_id] = instance
+        owned[instance_id] = instance
         moved = instance.in_service - (before is not None and before.in_service)
         if moved:
             data["inService"] = self.in_service[folded] = self.in_service[folded] + moved
-        self._write(event, scale_set.key, instance.instance_id, data)
+        self.log.write(
+            self.now, event, scale_set.key.resource_id, instance_id, data
+        )
 
     def remove(self, key: ScaleSetKey, instance_id: str, event: str, **data: Any) -> None:
         """Forget an instance and log why."""
@@ -234,4 +234,4 @@ class State:
         self.scale_sets[folded] = replace(scale_set, instances=instances)
         if gone.in_service:
             data["inService"] = self.in_service[folded] = self.in_service[folded] - 1
-        self._write(event, scale_set.key, instance_id, data)
+        self.log.write(self.now, event, scale_set.key.resource_id, instance_id, data)

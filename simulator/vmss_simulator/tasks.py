@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from vmss_simulator.effects import (
@@ -22,6 +23,7 @@ from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.values import (
     ExtensionStatus,
     HealthState,
+    OperationKind,
     PowerState,
     ScaleSetKey,
 )
@@ -39,22 +41,40 @@ class Target:
     has_health: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What an operation does to one instance, decided when it starts.
+@dataclass(frozen=True)
+class Job:
+    """What an operation does to each of its instances; the machines run on through a quiet one.
 
-    It is void as soon as something else is done to the instance (`epoch`). The machine runs on
-    through quiet work.
+    Without slots, so that what is looked up for a thousand instances is worked out once.
     """
 
     operation_id: str
+    kind: OperationKind
     key: ScaleSetKey
-    instance_id: str
     verb: str
     target: Target
-    epoch: int
-    power_after: PowerState = PowerState.RUNNING
     is_quiet: bool = False
+
+    @cached_property
+    def folded(self) -> ScaleSetKey:
+        """The key under which the world stores the set."""
+        return self.key.folded()
+
+    @cached_property
+    def machines(self) -> str:
+        """The ARM id of the set's instances, without the id of one."""
+        return machine_id(self.key, "")
+
+
+def machine_id(key: ScaleSetKey, instance_id: str) -> str:
+    """Return what the draws about one instance hang on."""
+    return f"{key.resource_id}/virtualMachines/{instance_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Affliction:
+    """What faults do to the work on one instance; as it is made, nothing."""
+
     failure: FailWork | None = None
     factor: float = 1.0
     never_ends: bool = False
@@ -63,6 +83,23 @@ class Work:
     keeps_extensions: bool = False
     silence: SilenceAgent | None = None
     stays_updating: KeepInstanceUpdating | None = None
+
+
+UNAFFLICTED = Affliction()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A job on one instance, decided when it starts.
+
+    It is void as soon as something else is done to the instance (`epoch`).
+    """
+
+    job: Job
+    instance_id: str
+    epoch: int
+    power_after: PowerState = PowerState.RUNNING
+    affliction: Affliction = UNAFFLICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +301,8 @@ Task = (
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """How far a running operation is: steps still to end, and what has failed so far."""
+    """What matters of a running operation until it ends: what has failed so far, what faults do."""
 
-    remaining: int
     writes_model: bool
     failures: tuple[ErrorDetail, ...] = ()
     effects: tuple[OperationEffect, ...] = ()

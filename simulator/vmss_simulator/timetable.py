@@ -29,6 +29,7 @@ from vmss_simulator.work import (
     end_work,
     fail_work,
     is_current,
+    job_of,
     replace_disk,
     turn_health,
 )
@@ -96,10 +97,10 @@ def _finish_work(state: State, task: WorkEnds | WorkFails) -> None:
                 return
         case _:
             assert_never(task)
-    if work.verb == "create":
+    if work.job.verb == "create":
         # Before the step ends: the operation is not over while it deletes what is in excess.
-        trim(state, work.key, state.operations[work.operation_id])
-    end_step(state, work.operation_id, failure)
+        trim(state, work.job.key, state.operations[work.job.operation_id])
+    end_step(state, work.job.operation_id, failure)
 
 
 def _settle_model(state: State, task: ModelSettles) -> None:
@@ -124,8 +125,9 @@ def _begin_what_follows(state: State, task: ModelSettles) -> None:
         look_soon(state, task.key)
     if task.model_changed and documents.upgrade_mode(scale_set.body) == "Automatic":
         target = current_target(state, scale_set)
+        job = job_of(operation, "upgrade", target)
         for instance in scale_set.instances.values():
             if instance.protection.from_scale_set_actions:
                 state.emit("upgradeSkipped", task.key, instance.instance_id, reason="protected")
             elif instance.busy_with is None and not is_current(state, instance, target):
-                begin_work(state, operation, instance, "upgrade", target)
+                begin_work(state, job, instance)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import Any, Self, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 from vmss_simulator.errors import ErrorDetail, ReplyLost
 from vmss_simulator.words import (
@@ -55,54 +55,47 @@ def changed(value: _T, **changes: Any) -> _T:
     Only for a frozen dataclass without slots; that the names are its fields is not checked.
     """
     copy = object.__new__(type(value))
-    copy.__dict__.update(value.__dict__, **changes)
+    fields = value.__dict__.copy()
+    fields.update(changes)
+    # The class is frozen, so not even its dictionary can be set in the usual way.
+    object.__setattr__(copy, "__dict__", fields)
     return copy
 
 
 _SETTLED = (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
 
 
-@dataclass(frozen=True, order=True)
-class ScaleSetKey:
-    """Which scale set; names compare as Azure compares them, without case.
+class ScaleSetKey(NamedTuple):
+    """Which scale set; names compare as Azure compares them, without case, once folded.
 
-    Looked up so often that what is worked out of it is kept.
+    A tuple, because everything about a set is looked up by it, for each instance again.
     """
 
     subscription_id: str
     resource_group: str
     name: str
 
-    def __hash__(self) -> int:
-        """Return the hash of the fields."""
-        return self._hash
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
-        """Leave what was worked out behind: the hash of a text differs between processes."""
-        return type(self), (self.subscription_id, self.resource_group, self.name)
-
     def folded(self) -> ScaleSetKey:
         """Return the key under which the world stores the set."""
-        return self._folded
+        return _folded(self)
 
-    @cached_property
+    @property
     def resource_id(self) -> str:
         """The ARM id, in the spelling the set was created with."""
-        return (
-            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
-            f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
-        )
+        return _resource_id(self)
 
-    @cached_property
-    def _hash(self) -> int:
-        return hash((self.subscription_id, self.resource_group, self.name))
 
-    @cached_property
-    def _folded(self) -> ScaleSetKey:
-        folded = ScaleSetKey(
-            self.subscription_id.casefold(), self.resource_group.casefold(), self.name.casefold()
-        )
-        return self if folded == self else folded
+@lru_cache(maxsize=4096)
+def _folded(key: ScaleSetKey) -> ScaleSetKey:
+    return ScaleSetKey(*(part.casefold() for part in key))
+
+
+@lru_cache(maxsize=4096)
+def _resource_id(key: ScaleSetKey) -> str:
+    return (
+        f"/subscriptions/{key.subscription_id}/resourceGroups/{key.resource_group}"
+        f"/providers/Microsoft.Compute/virtualMachineScaleSets/{key.name}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

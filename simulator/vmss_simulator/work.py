@@ -11,17 +11,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
-from vmss_simulator.afflictions import afflicted, await_health, settle, with_failed_extension
+from vmss_simulator.afflictions import affliction_of, await_health, settle, with_failed_extension
 from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.operations import end_step, open_step
 from vmss_simulator.tasks import (
     DiskReplaced,
     HealthTurns,
     InstanceVanishes,
+    Job,
     Target,
     Work,
     WorkEnds,
     WorkFails,
+    machine_id,
 )
 from vmss_simulator.values import (
     HealthState,
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from vmss_simulator.randomness import Latency
     from vmss_simulator.state import State
     from vmss_simulator.tasks import Task
-    from vmss_simulator.values import ScaleSet, ScaleSetKey
+    from vmss_simulator.values import ScaleSet
 
 _MILLISECOND = timedelta(milliseconds=1)
 _DOWN = (PowerState.STOPPED, PowerState.DEALLOCATED)
@@ -64,19 +66,23 @@ def current_target(state: State, scale_set: ScaleSet) -> Target:
     )
 
 
-def begin_work(
-    state: State, operation: Operation, instance: Instance, verb: str, target: Target
-) -> None:
+def job_of(operation: Operation, verb: str, target: Target, *, is_quiet: bool = False) -> Job:
+    """Return what the operation does to each of its instances."""
+    return Job(operation.operation_id, operation.kind, operation.key, verb, target, is_quiet)
+
+
+def begin_work(state: State, job: Job, instance: Instance) -> None:
     """Take one instance out of service and put what happens to it on the timetable.
 
-    `verb` is create, upgrade, reimage or reimageAll.
+    The verb of the job is create, upgrade, reimage, reimageAll or restore.
     """
     power_after = instance.power if _is_off_on_purpose(instance) else PowerState.RUNNING
-    work = new_work(state, operation, instance, verb, target, power_after=power_after)
+    work = new_work(state, job, instance, power_after=power_after)
+    verb = job.verb
     creating = verb == "create"
     begun = changed(
         instance,
-        busy_with=operation.operation_id,
+        busy_with=job.operation_id,
         provisioning=ProvisioningState.CREATING if creating else ProvisioningState.UPDATING,
         power=PowerState.STARTING if creating else PowerState.STOPPING,
         health=None if instance.health is None else HealthState.UNKNOWN,
@@ -84,44 +90,25 @@ def begin_work(
         error=None,
         view=InstanceView.COMPLETE,
     )
-    state.change(operation.key, begun, f"{verb}Started", operationId=operation.operation_id)
+    state.change(job.key, begun, f"{verb}Started", operationId=job.operation_id)
     if creating:
         schedule_work(state, work, state.latencies.create, "create", end_of(work))
         return
     latency = state.latencies.upgrade if verb == "upgrade" else state.latencies.reimage
     first: Task = DiskReplaced(work)
-    if work.failure is not None and not work.failure.disk_replaced:
-        first = WorkFails(work, work.failure)
+    failure = work.affliction.failure
+    if failure is not None and not failure.disk_replaced:
+        first = WorkFails(work, failure)
     schedule_work(state, work, latency, verb, first)
 
 
-def new_work(
-    state: State,
-    operation: Operation,
-    instance: Instance,
-    verb: str,
-    target: Target,
-    *,
-    power_after: PowerState,
-    is_quiet: bool = False,
-) -> Work:
+def new_work(state: State, job: Job, instance: Instance, *, power_after: PowerState) -> Work:
     """Open a step of the operation for the instance, and decide what will go wrong with it."""
-    key = operation.key
-    folded = (key.folded(), instance.instance_id)
-    state.epochs[folded] = state.epochs.get(folded, 0) + 1
-    work = Work(
-        operation_id=operation.operation_id,
-        key=key,
-        instance_id=instance.instance_id,
-        verb=verb,
-        target=target,
-        power_after=power_after,
-        epoch=state.epochs[folded],
-        is_quiet=is_quiet,
-    )
-    work = afflicted(state, operation.kind, instance, work)
-    open_step(state, operation.operation_id)
-    return work
+    place = (job.folded, instance.instance_id)
+    state.epochs[place] = epoch = state.epochs.get(place, 0) + 1
+    affliction = affliction_of(state, job, instance)
+    open_step(state, job.operation_id)
+    return Work(job, instance.instance_id, epoch, power_after, affliction)
 
 
 def begin_delete(
@@ -136,7 +123,7 @@ def begin_delete(
         instance, busy_with=operation.operation_id, provisioning=ProvisioningState.DELETING
     )
     state.change(operation.key, leaving, "deleteStarted", operationId=operation.operation_id)
-    share = state.share(_resource(operation.key, instance.instance_id), "delete")
+    share = state.share(machine_id(operation.key, instance.instance_id), "delete")
     gone = InstanceVanishes(operation.operation_id, operation.key, instance.instance_id)
     state.schedule(state.now + state.latencies.delete.at(share) * factor, gone)
     if given_up is not None:
@@ -157,25 +144,27 @@ def replace_disk(state: State, work: Work) -> None:
     instance = worked_on(state, work)
     if instance is None:
         return
+    job, target = work.job, work.job.target
+    keeps_extensions = work.affliction.keeps_extensions
     renewed = changed(
         instance,
-        image_reference=work.target.image_reference,
-        exact_version=work.target.exact_version,
-        vm_size=work.target.vm_size,
-        applied_model=work.target.fingerprint,
-        extensions=instance.extensions if work.keeps_extensions else work.target.extensions,
-        health=HealthState.UNKNOWN if work.target.has_health else None,
-        health_since=state.now if work.target.has_health else None,
+        image_reference=target.image_reference,
+        exact_version=target.exact_version,
+        vm_size=target.vm_size,
+        applied_model=target.fingerprint,
+        extensions=instance.extensions if keeps_extensions else target.extensions,
+        health=HealthState.UNKNOWN if target.has_health else None,
+        health_since=state.now if target.has_health else None,
         power=PowerState.STARTING,
         model_definition_applied="VirtualMachineScaleSet",
     )
-    state.change(work.key, renewed, "osDiskReplaced", exactVersion=work.target.exact_version)
+    state.change(job.key, renewed, "osDiskReplaced", exactVersion=target.exact_version)
     schedule_work(state, work, state.latencies.boot, "boot", end_of(work))
 
 
 def worked_on(state: State, work: Work) -> Instance | None:
     """Return the instance, or None when something else has been done to it since."""
-    folded, instance_id = work.key.folded(), work.instance_id
+    folded, instance_id = work.job.folded, work.instance_id
     scale_set = state.scale_sets.get(folded)
     if scale_set is None or state.epochs.get((folded, instance_id)) != work.epoch:
         return None
@@ -190,8 +179,9 @@ def end_work(state: State, work: Work) -> bool:
     instance = worked_on(state, work)
     if instance is None:
         return False
+    job = work.job
     running = work.power_after is PowerState.RUNNING
-    reporting = work.target.has_health and running and not work.is_quiet
+    reporting = job.target.has_health and running and not job.is_quiet
     booting = HealthState.INITIALIZING if state.options.initializing_health else HealthState.UNKNOWN
     provisioned = changed(
         instance,
@@ -203,7 +193,7 @@ def end_work(state: State, work: Work) -> bool:
         settled_at=state.now,
     )
     provisioned = settle(state, work, provisioned)
-    state.change(work.key, provisioned, "provisioned", operationId=work.operation_id)
+    state.change(job.key, provisioned, "provisioned", operationId=job.operation_id)
     if reporting:
         await_health(state, work)
     return True
@@ -217,18 +207,19 @@ def fail_work(state: State, work: Work, failure: FailWork) -> ErrorDetail | None
     instance = worked_on(state, work)
     if instance is None:
         return None
+    job = work.job
     power = PowerState.RUNNING if failure.disk_replaced else PowerState.STOPPED
     detail = ErrorDetail(failure.code, failure.message, work.instance_id)
     failed = replace(
         with_failed_extension(instance, failure),
         busy_with=None,
         provisioning=ProvisioningState.FAILED,
-        power=instance.power if work.is_quiet else power,
+        power=instance.power if job.is_quiet else power,
         error=detail,
         settled_at=state.now,
     )
-    state.change(work.key, failed, f"{work.verb}Failed", code=failure.code)
-    if failure.extension is not None and work.target.has_health:
+    state.change(job.key, failed, f"{job.verb}Failed", code=failure.code)
+    if failure.extension is not None and job.target.has_health:
         # The machine itself is up, and says so.
         await_health(state, work)
     return detail
@@ -249,20 +240,18 @@ def turn_health(state: State, task: HealthTurns) -> Instance | None:
 
 def end_of(work: Work) -> Task:
     """Return how the work ends: well, or with the failure decided for it."""
-    return WorkEnds(work) if work.failure is None else WorkFails(work, work.failure)
+    failure = work.affliction.failure
+    return WorkEnds(work) if failure is None else WorkFails(work, failure)
 
 
 def schedule_work(state: State, work: Work, latency: Latency, purpose: str, task: Task) -> None:
     """Put the next step of the work on the timetable, unless it never ends."""
-    if work.never_ends:
+    affliction = work.affliction
+    if affliction.never_ends:
         return
-    span = latency.at(state.share(_resource(work.key, work.instance_id), purpose))
-    if work.factor != 1:
-        span = timedelta(milliseconds=round(span // _MILLISECOND * work.factor))
+    span = latency.at(state.share(work.job.machines + work.instance_id, purpose))
+    if affliction.factor != 1:
+        span = timedelta(milliseconds=round(span // _MILLISECOND * affliction.factor))
     if isinstance(task, WorkFails):
         span += task.failure.after
     state.schedule(state.now + span, task)
-
-
-def _resource(key: ScaleSetKey, instance_id: str) -> str:
-    return f"{key.resource_id}/virtualMachines/{instance_id}"

@@ -18,9 +18,9 @@ from vmss_simulator.randomness import draw_guid
 from vmss_simulator.resource_groups import check_open
 from vmss_simulator.rolling_turns import supersede
 from vmss_simulator.scaling import check_scale_in
-from vmss_simulator.tasks import ModelSettles, StepEnds, Target
+from vmss_simulator.tasks import Job, ModelSettles, StepEnds, Target
 from vmss_simulator.values import Operation, OperationKind, ProvisioningState, ScaleSet, ScaleSetKey
-from vmss_simulator.work import begin_work, current_target, is_current
+from vmss_simulator.work import begin_work, current_target, is_current, job_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,10 +83,14 @@ def work_on_instances(
     operation = start_operation(state, scale_set, kind, [each.instance_id for each in chosen])
     verb = kind.value
     began = False
+    job: Job | None = None
     for instance, wanted in planned:
         reason = _skip_reason(state, kind, instance, wanted)
         if reason is None:
-            begin_work(state, operation, instance, verb, wanted)
+            # An upgrade is to one model, so all of its instances share one job.
+            if job is None or job.target is not wanted:
+                job = job_of(operation, verb, wanted)
+            begin_work(state, job, instance)
             began = True
         else:
             state.emit(f"{verb}Skipped", scale_set.key, instance.instance_id, reason=reason)
