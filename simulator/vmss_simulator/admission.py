@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec import structs
+
 from vmss_simulator.effects import (
     CutReply,
     DelayReply,
@@ -82,7 +84,7 @@ def admit(
             state.emit("faultApplied", key, rule=rule.name)
         allowance = _affected(state, allowance, subject, rule, effect)
     remaining = _taken(state, kind, key, subscription_id, subject.location)
-    return replace(allowance, remaining=remaining)
+    return structs.replace(allowance, remaining=remaining)
 
 
 def _location(state: State, key: ScaleSetKey | None) -> str:
@@ -118,22 +120,22 @@ def _affected(
         case LoseRequest():
             raise RequestLost("the connection broke before the request was carried out")
         case LoseReply():
-            return replace(allowance, reply_lost=True)
+            return structs.replace(allowance, reply_lost=True)
         case CutReply():
-            return replace(allowance, reply_cut=True)
+            return structs.replace(allowance, reply_cut=True)
         case DelayReply(latency):
             share = state.share(subject.resource_id, f"delay/{rule.name}")
             delay = allowance.reply_delay + latency.at(share)
-            return replace(allowance, reply_delay=delay)
+            return structs.replace(allowance, reply_delay=delay)
         case DuplicateRequest():
-            return replace(allowance, deliveries=allowance.deliveries + 1)
+            return structs.replace(allowance, deliveries=allowance.deliveries + 1)
         case StaleRead(by):
-            return replace(allowance, stale_by=max(allowance.stale_by, by))
+            return structs.replace(allowance, stale_by=max(allowance.stale_by, by))
         case HideViews():
             hidden = frozenset(i for i, each in subject.members.items() if rule.picks(each))
-            return replace(allowance, hidden_views=allowance.hidden_views | hidden)
+            return structs.replace(allowance, hidden_views=allowance.hidden_views | hidden)
         case SkewDate(by):
-            return replace(allowance, date_skew=allowance.date_skew + by)
+            return structs.replace(allowance, date_skew=allowance.date_skew + by)
         case _:
             assert_never(effect)
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
+from msgspec import structs
+
 from vmss_simulator import documents
 from vmss_simulator.admission import subject_of
 from vmss_simulator.effects import (
@@ -84,11 +86,11 @@ def settle(state: State, work: Work, instance: Instance) -> Instance:
     place = (work.job.key, work.instance_id, work.epoch)
     if silence is not None:
         unknown = None if instance.health is None else HealthState.UNKNOWN
-        instance = replace(instance, view=InstanceView.AGENT_SILENT, health=unknown)
+        instance = structs.replace(instance, view=InstanceView.AGENT_SILENT, health=unknown)
         if silence.lasting is not None:
             state.schedule(state.now + silence.lasting, AgentReports(*place))
     if stays_updating is not None:
-        instance = replace(instance, provisioning=ProvisioningState.UPDATING)
+        instance = structs.replace(instance, provisioning=ProvisioningState.UPDATING)
         if stays_updating.lasting is not None:
             state.schedule(state.now + stays_updating.lasting, InstanceSettles(*place))
     return instance
@@ -129,7 +131,7 @@ def with_failed_extension(instance: Instance, failure: FailWork) -> Instance:
         else each
         for each in instance.extensions
     )
-    return replace(instance, extensions=marked)
+    return structs.replace(instance, extensions=marked)
 
 
 def _affected(affliction: Affliction, effect: WorkEffect, target: Target) -> Affliction:

@@ -9,10 +9,11 @@ and durations ISO 8601. Reading checks every type and says where something is wr
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 from math import isfinite
 from typing import (
     TYPE_CHECKING,
@@ -25,12 +26,14 @@ from typing import (
     get_type_hints,
 )
 
+import msgspec
+
 from vmss_simulator.durations import format_duration, parse_duration
 from vmss_simulator.randomness import camel_case
 from vmss_simulator.values import ScaleSetKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 KeyPath = tuple[str | int, ...]
 _KEY_PARTS = 8
@@ -56,7 +59,7 @@ def encode(value: Any, hint: Any) -> Any:
         return _encode_union(value, [each for each in arguments if each is not types.NoneType])
     if hint is ScaleSetKey:
         return value.resource_id
-    if is_dataclass(hint) and isinstance(hint, type):
+    if is_record(hint):
         return encode_fields(value, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return value.value
@@ -72,7 +75,7 @@ def encode(value: Any, hint: Any) -> Any:
 
 
 def encode_fields(value: Any, kind: type, *, all_fields: bool = False) -> dict[str, Any]:
-    """Return a dataclass as plain data: its fields by camelCase name.
+    """Return a record as plain data: its fields by camelCase name.
 
     Those that have their default are left out, unless `all_fields` are wanted.
     """
@@ -96,7 +99,7 @@ def decode(raw: Any, hint: Any, path: KeyPath = ()) -> Any:
         return _among(raw, arguments, path)
     if hint in (str, int, float, bool):
         return _decode_scalar(raw, hint, path)
-    if is_dataclass(hint) and isinstance(hint, type) and hint is not ScaleSetKey:
+    if is_record(hint):
         return decode_fields(raw, hint, path)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(_among(raw, [each.value for each in hint], path))
@@ -110,7 +113,7 @@ def decode(raw: Any, hint: Any, path: KeyPath = ()) -> Any:
 
 
 def decode_fields(raw: Any, kind: type[Any], path: KeyPath = ()) -> Any:
-    """Return the dataclass whose fields these are; Undecodable for unknown or missing keys."""
+    """Return the record whose fields these are; Undecodable for unknown or missing keys."""
     given = mapping(raw, path)
     slots = layout(kind)
     known = {each.key for each in slots}
@@ -143,33 +146,53 @@ def items(raw: Any, path: KeyPath) -> list[Any]:
     return raw
 
 
+def is_record(hint: Any) -> bool:
+    """Whether it is a class whose values are their fields: a dataclass, or a struct."""
+    return isinstance(hint, type) and (is_dataclass(hint) or issubclass(hint, msgspec.Struct))
+
+
 class Slot(NamedTuple):
-    """One field of a dataclass: its name here, its key in a document, its type."""
+    """One field of a record: its name here, its key in a document, its type."""
 
     name: str
     key: str
     hint: Any
-    field: Field[Any]
-
-    def default(self) -> Any:
-        """Return what the field is when nothing is said; MISSING when it has to be."""
-        factory = self.field.default_factory
-        return self.field.default if factory is MISSING else factory()
+    default: Callable[[], Any]
+    """What the field is when nothing is said; MISSING when it has to be."""
 
 
 _LAYOUTS: dict[type, tuple[Slot, ...]] = {}
 
 
 def layout(kind: type) -> tuple[Slot, ...]:
-    """Return the fields of a dataclass, in order."""
+    """Return the fields of a record, in order."""
     known = _LAYOUTS.get(kind)
     if known is None:
         hints = get_type_hints(kind)
         known = tuple(
-            Slot(each.name, camel_case(each.name), hints[each.name], each) for each in fields(kind)
+            Slot(name, camel_case(name), hints[name], default)
+            for name, default in _defaults(kind).items()
         )
         _LAYOUTS[kind] = known
     return known
+
+
+def _defaults(kind: type[Any]) -> dict[str, Callable[[], Any]]:
+    """Return by name what makes the default of each field."""
+    listed: Iterable[Any] = (
+        msgspec.structs.fields(kind) if issubclass(kind, msgspec.Struct) else fields(kind)
+    )
+    none = (MISSING, msgspec.NODEFAULT)
+    return {
+        each.name: partial(_same, MISSING if each.default in none else each.default)
+        if each.default_factory in none
+        else each.default_factory
+        for each in listed
+    }
+
+
+def _same(value: Any) -> Any:
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -191,7 +214,7 @@ def _encode_union(value: Any, cases: list[Any]) -> Any:
     if len(cases) == 1:
         return encode(value, cases[0])
     kind = type(value)
-    if kind in cases and is_dataclass(kind):
+    if kind in cases and is_record(kind):
         return {_case_name(kind): encode_fields(value, kind)}
     return encode(
         value, next(each for each in cases if isinstance(value, get_origin(each) or each))
@@ -201,7 +224,7 @@ def _encode_union(value: Any, cases: list[Any]) -> Any:
 def _decode_union(raw: Any, cases: list[Any], path: KeyPath) -> Any:
     if len(cases) == 1:
         return decode(raw, cases[0], path)
-    named = {_case_name(each): each for each in cases if is_dataclass(each)}
+    named = {_case_name(each): each for each in cases if is_record(each)}
     if isinstance(raw, dict) and len(raw) == 1 and next(iter(raw)) in named:
         ((name, given),) = raw.items()
         return decode(given, named[name], (*path, name))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from vmss_simulator.errors import ArmError
 from vmss_simulator.policies import eviction_policy
@@ -58,7 +59,7 @@ def evict(state: State, task: EvictionDue) -> None:
         state.store(with_capacity(scale_set, len(scale_set.instances) - 1))
         state.remove(task.key, task.instance_id, "evicted", policy="Delete")
         return
-    off = replace(
+    off = structs.replace(
         instance,
         power=PowerState.DEALLOCATED,
         health=None if instance.health is None else HealthState.UNKNOWN,

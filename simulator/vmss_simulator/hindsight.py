@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from vmss_simulator.values import InstanceView, OperationStatus
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def _as_of(operation: Operation, moment: datetime) -> Operation:
 
 def _without_views(scale_set: ScaleSet, hidden: frozenset[str]) -> ScaleSet:
     instances = {
-        i: replace(each, view=InstanceView.MISSING) if i in hidden else each
+        i: structs.replace(each, view=InstanceView.MISSING) if i in hidden else each
         for i, each in scale_set.instances.items()
     }
     return replace(scale_set, instances=instances)

@@ -7,8 +7,9 @@ load balancer's probe no longer watches it (azure-cli#30708). The next upgrade u
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from vmss_simulator import documents
 from vmss_simulator.actions import end_when_idle
@@ -57,11 +58,11 @@ def write_instance(
     properties = documents.section(body, "properties")
     protection = _protection(properties, instance.protection)
     check_no_conflict(state, scale_set, frozenset({instance.instance_id}))
-    changed = replace(instance, protection=protection)
+    changed = structs.replace(instance, protection=protection)
     if _MODEL_FIELDS & properties.keys():
         changed = _with_own_model(scale_set, changed)
     if changed != instance:
-        changed = replace(changed, etag_number=instance.etag_number + 1)
+        changed = structs.replace(changed, etag_number=instance.etag_number + 1)
     return _apply(state, OperationKind.PUT_INSTANCE, scale_set, changed, "instanceUpdate")
 
 
@@ -83,7 +84,7 @@ def write_extension(
     extension = _extension(name, body, held.get(name.casefold()))
     check_no_conflict(state, scale_set, frozenset({instance.instance_id}))
     held[name.casefold()] = extension
-    changed = replace(instance, extensions=tuple(held.values()))
+    changed = structs.replace(instance, extensions=tuple(held.values()))
     kind = OperationKind.PUT_INSTANCE_EXTENSION
     return _apply(state, kind, scale_set, changed, "extension", extension=extension.name)
 
@@ -98,7 +99,7 @@ def delete_extension(
     if len(kept) == len(instance.extensions):
         return None
     check_no_conflict(state, scale_set, frozenset({instance.instance_id}))
-    changed = replace(instance, extensions=kept)
+    changed = structs.replace(instance, extensions=kept)
     kind = OperationKind.DELETE_INSTANCE_EXTENSION
     return _apply(state, kind, scale_set, changed, "extension", extension=name)
 
@@ -133,7 +134,7 @@ def change_disks(
             "caching": documents.text(each, "caching") or "None",
         }
     check_no_conflict(state, scale_set, frozenset({instance.instance_id}))
-    changed = replace(instance, data_disks=tuple(disks.values()))
+    changed = structs.replace(instance, data_disks=tuple(disks.values()))
     return _apply(state, OperationKind.ATTACH_DETACH_DATA_DISKS, scale_set, changed, "dataDisks")
 
 
@@ -163,7 +164,7 @@ def _with_own_model(scale_set: ScaleSet, instance: Instance) -> Instance:
     if instance.model_definition_applied == "VirtualMachine":
         return instance
     by_probe = bool(documents.health_probe(scale_set.body))
-    return replace(
+    return structs.replace(
         instance,
         applied_model=f"{instance.applied_model}-own",
         model_definition_applied="VirtualMachine",

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
+from msgspec import structs
+
 from vmss_simulator import documents
 from vmss_simulator.actions import delete_instances
 from vmss_simulator.afflictions import covers, is_out, report_health
@@ -175,7 +177,7 @@ def _lose_hosts(state: State, rule: FaultRule, key: ScaleSetKey, outage: Outage)
         given_up = instance.busy_with
         _next_epoch(state, key, instance)
         error = ErrorDetail(NO_HOST.code, NO_HOST.message, instance.instance_id)
-        lost = replace(
+        lost = structs.replace(
             instance,
             busy_with=None,
             power=PowerState.UNKNOWN,
@@ -184,7 +186,7 @@ def _lose_hosts(state: State, rule: FaultRule, key: ScaleSetKey, outage: Outage)
             view=InstanceView.AGENT_SILENT,
         )
         if given_up is not None:
-            lost = replace(lost, provisioning=ProvisioningState.FAILED, error=error)
+            lost = structs.replace(lost, provisioning=ProvisioningState.FAILED, error=error)
         state.change(key, lost, "hostLost", rule=rule.name)
         if given_up is not None:
             end_step(state, given_up, error)
@@ -200,7 +202,7 @@ def _return_hosts(state: State, rule: FaultRule, key: ScaleSetKey) -> None:
         ):
             continue
         reporting = instance.health is not None
-        back = replace(
+        back = structs.replace(
             instance,
             power=PowerState.RUNNING,
             health=HealthState.INITIALIZING if reporting else None,
@@ -237,7 +239,7 @@ def _cut(state: State, task: OperationCut) -> None:
         if instance.busy_with == task.operation_id and instance.power is PowerState.STOPPING:
             _next_epoch(state, operation.key, instance)
             reporting = instance.health is not None
-            spared = replace(
+            spared = structs.replace(
                 instance,
                 busy_with=None,
                 provisioning=ProvisioningState.SUCCEEDED,
@@ -257,10 +259,10 @@ def _settle_instance(state: State, task: AgentReports | InstanceSettles) -> None
     if instance is None or state.epochs.get((task.key.folded(), task.instance_id)) != task.epoch:
         return
     if isinstance(task, InstanceSettles):
-        settled = replace(instance, provisioning=ProvisioningState.SUCCEEDED)
+        settled = structs.replace(instance, provisioning=ProvisioningState.SUCCEEDED)
         state.change(task.key, settled, "updatingSettled")
         return
-    state.change(task.key, replace(instance, view=InstanceView.COMPLETE), "agentReported")
+    state.change(task.key, structs.replace(instance, view=InstanceView.COMPLETE), "agentReported")
     if instance.health is not None:
         report_health(state, task.key, task.instance_id)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from vmss_simulator.tasks import Target
 from vmss_simulator.values import HealthState, PowerState, ProvisioningState
 from vmss_simulator.work import end_of, job_of, new_work, schedule_work
@@ -59,9 +61,9 @@ def begin_machine_work(
     if factor != 1:
         affliction = work.affliction
         slowed = replace(affliction, factor=affliction.factor * factor)
-        work = replace(work, affliction=slowed)
+        work = structs.replace(work, affliction=slowed)
     has_health = instance.health is not None
-    begun = replace(
+    begun = structs.replace(
         instance,
         busy_with=operation.operation_id,
         provisioning=ProvisioningState.UPDATING,
@@ -69,7 +71,7 @@ def begin_machine_work(
         error=None,
     )
     if not quiet and has_health:
-        begun = replace(begun, health=HealthState.UNKNOWN, health_since=state.now)
+        begun = structs.replace(begun, health=HealthState.UNKNOWN, health_since=state.now)
     state.change(
         operation.key, begun, f"{named or verb}Started", operationId=operation.operation_id
     )

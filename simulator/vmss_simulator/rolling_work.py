@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from vmss_simulator.rolling_run import RollingKind, RollingRun, Stage
 from vmss_simulator.scaling import update_domains
 from vmss_simulator.tasks import Target
@@ -92,7 +94,7 @@ def _surge(state: State, run: RollingRun, target: Target) -> tuple[tuple[str, st
             update_domains=update_domains(state, scale_set),
             now=state.now,
         )
-        made = replace(
+        made = structs.replace(
             instance,
             zone=scale_set.instances[each].zone,
             busy_with=run.operation_id,
@@ -114,7 +116,7 @@ def _begin_extensions(state: State, run: RollingRun, instance: Instance, target:
     own = replace(_as_it_was(instance), extensions=target.extensions)
     job = job_of(operation, "extensions", own, is_quiet=True)
     work = new_work(state, job, instance, power_after=instance.power)
-    begun = replace(
+    begun = structs.replace(
         instance,
         busy_with=run.operation_id,
         provisioning=ProvisioningState.UPDATING,

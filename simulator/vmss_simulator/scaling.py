@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from vmss_simulator import documents
 from vmss_simulator.errors import ArmError
 from vmss_simulator.policies import scale_in_rule
@@ -77,7 +79,7 @@ def add_instances(
             now=state.now,
         )
         if zone is not None:
-            instance = replace(instance, zone=zone)
+            instance = structs.replace(instance, zone=zone)
         begin_work(state, job, instance)
 
 

@@ -5,9 +5,11 @@ A scenario's `model` is merged over the rendered document last.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from vmss_simulator import documents, upgrade_policy
 from vmss_simulator.errors import ArmError, ErrorDetail
@@ -151,7 +153,7 @@ class _Instances:
             return instance
         flexible = documents.is_flexible(self.body)
         name = instance_id if flexible else f"{self.key.name}_{instance_id}"
-        return replace(instance, instance_id=instance_id, name=name)
+        return structs.replace(instance, instance_id=instance_id, name=name)
 
     def _with_fields(self, instance: Instance, fields: Mapping[str, Any]) -> Instance:
         """Return the instance with what the scenario says of it."""
@@ -185,7 +187,7 @@ class _Instances:
             changes["error"] = ErrorDetail(fields["error"]["code"], fields["error"]["message"])
         if "timeCreated" in fields:
             changes["time_created"] = datetime.fromisoformat(fields["timeCreated"])
-        return replace(instance, **changes)
+        return structs.replace(instance, **changes)
 
     def _states(self, instance: Instance, fields: Mapping[str, Any]) -> dict[str, Any]:
         power = PowerState(fields.get("power", "running"))

@@ -80,7 +80,10 @@ def read_mapping(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise ScenarioError(f"{source}:{where}: not YAML: {error.problem}") from error
+        # Newer YAML libraries have a limit of their own, and may look further ahead than we do.
+        is_deep = "nesting" in (error.problem or "")
+        what = "nested too deeply" if is_deep else f"not YAML: {error.problem}"
+        raise ScenarioError(f"{source}:{where}: {what}") from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"{source}: not YAML: {error}") from error
     document = Document(source, raw if isinstance(raw, dict) else {}, reader.places)

@@ -221,9 +221,7 @@ class State:
         moved = instance.in_service - (before is not None and before.in_service)
         if moved:
             data["inService"] = self.in_service[folded] = self.in_service[folded] + moved
-        self.log.write(
-            self.now, event, scale_set.key.resource_id, instance_id, data
-        )
+        self.log.write(self.now, event, scale_set.key.resource_id, instance_id, data)
 
     def remove(self, key: ScaleSetKey, instance_id: str, event: str, **data: Any) -> None:
         """Forget an instance and log why."""

@@ -11,6 +11,8 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from msgspec import Struct
+
 from vmss_simulator.effects import (
     Action,
     EndOperation,
@@ -88,8 +90,7 @@ class Affliction:
 UNAFFLICTED = Affliction()
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """A job on one instance, decided when it starts.
 
     It is void as soon as something else is done to the instance (`epoch`).
@@ -112,22 +113,19 @@ class ModelSettles:
     capacity_changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DiskReplaced:
+class DiskReplaced(Struct, frozen=True):
     """The instance has its new OS disk and begins to boot."""
 
     work: Work
 
 
-@dataclass(frozen=True, slots=True)
-class WorkEnds:
+class WorkEnds(Struct, frozen=True):
     """The operation is done with the instance."""
 
     work: Work
 
 
-@dataclass(frozen=True, slots=True)
-class WorkFails:
+class WorkFails(Struct, frozen=True):
     """The operation gives up on the instance."""
 
     work: Work
@@ -143,8 +141,7 @@ class InstanceVanishes:
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class HealthTurns:
+class HealthTurns(Struct, frozen=True):
     """The instance's health changes, unless it has been worked on since (`epoch`)."""
 
     key: ScaleSetKey

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from vmss_simulator.errors import ErrorDetail, ReplyLost
 from vmss_simulator.words import (
@@ -43,24 +45,7 @@ __all__ = [
     "ScaleSet",
     "ScaleSetKey",
     "WorldEvent",
-    "changed",
 ]
-
-_T = TypeVar("_T")
-
-
-def changed(value: _T, **changes: Any) -> _T:
-    """Return a copy with these fields changed: `dataclasses.replace` for what is copied often.
-
-    Only for a frozen dataclass without slots; that the names are its fields is not checked.
-    """
-    copy = object.__new__(type(value))
-    fields = value.__dict__.copy()
-    fields.update(changes)
-    # The class is frozen, so not even its dictionary can be set in the usual way.
-    object.__setattr__(copy, "__dict__", fields)
-    return copy
-
 
 _SETTLED = (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
 
@@ -128,9 +113,8 @@ class ExtensionStatus:
     auto_upgrade: bool = True
 
 
-@dataclass(frozen=True)
-class Instance:
-    """One virtual machine of a set, at one moment; without slots, for `changed`.
+class Instance(Struct, frozen=True):
+    """One virtual machine of a set, at one moment; a struct, since each change makes another.
 
     `image_reference` is the ARM `imageReference` (or `{"uri": ...}` for a legacy disk image) it
     was made from, `exact_version` what that resolved to. `applied_model` is the fingerprint of
@@ -315,8 +299,7 @@ class RollingUpgrade:
         return self.code in ("RollingForward", "RollingBack")
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(Struct, frozen=True):
     """What a request was let in with.
 
     `remaining` pairs the throttle's buckets, as `Microsoft.Compute/<policy>`, with what they

@@ -6,9 +6,10 @@ Each function moves one instance one step and puts the next step on the timetabl
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from vmss_simulator import documents
 from vmss_simulator.afflictions import affliction_of, await_health, settle, with_failed_extension
@@ -32,7 +33,6 @@ from vmss_simulator.values import (
     Operation,
     PowerState,
     ProvisioningState,
-    changed,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def begin_work(state: State, job: Job, instance: Instance) -> None:
     work = new_work(state, job, instance, power_after=power_after)
     verb = job.verb
     creating = verb == "create"
-    begun = changed(
+    begun = structs.replace(
         instance,
         busy_with=job.operation_id,
         provisioning=ProvisioningState.CREATING if creating else ProvisioningState.UPDATING,
@@ -119,7 +119,7 @@ def begin_delete(
     folded = (operation.key.folded(), instance.instance_id)
     state.epochs[folded] = state.epochs.get(folded, 0) + 1
     open_step(state, operation.operation_id)
-    leaving = replace(
+    leaving = structs.replace(
         instance, busy_with=operation.operation_id, provisioning=ProvisioningState.DELETING
     )
     state.change(operation.key, leaving, "deleteStarted", operationId=operation.operation_id)
@@ -146,7 +146,7 @@ def replace_disk(state: State, work: Work) -> None:
         return
     job, target = work.job, work.job.target
     keeps_extensions = work.affliction.keeps_extensions
-    renewed = changed(
+    renewed = structs.replace(
         instance,
         image_reference=target.image_reference,
         exact_version=target.exact_version,
@@ -183,7 +183,7 @@ def end_work(state: State, work: Work) -> bool:
     running = work.power_after is PowerState.RUNNING
     reporting = job.target.has_health and running and not job.is_quiet
     booting = HealthState.INITIALIZING if state.options.initializing_health else HealthState.UNKNOWN
-    provisioned = changed(
+    provisioned = structs.replace(
         instance,
         busy_with=None,
         provisioning=ProvisioningState.SUCCEEDED,
@@ -210,7 +210,7 @@ def fail_work(state: State, work: Work, failure: FailWork) -> ErrorDetail | None
     job = work.job
     power = PowerState.RUNNING if failure.disk_replaced else PowerState.STOPPED
     detail = ErrorDetail(failure.code, failure.message, work.instance_id)
-    failed = replace(
+    failed = structs.replace(
         with_failed_extension(instance, failure),
         busy_with=None,
         provisioning=ProvisioningState.FAILED,
@@ -232,7 +232,7 @@ def turn_health(state: State, task: HealthTurns) -> Instance | None:
     instance = scale_set.instances.get(task.instance_id) if scale_set else None
     if instance is None or state.epochs.get((folded, task.instance_id)) != task.epoch:
         return None
-    turned = changed(instance, health=task.health, health_since=state.now)
+    turned = structs.replace(instance, health=task.health, health_since=state.now)
     before = instance.health.value if instance.health else None
     state.change(task.key, turned, "healthChanged", **{"from": before, "to": task.health.value})
     return turned

@@ -26,7 +26,7 @@ from vmssplan.operating import (
 from vmssplan.working import Asker, carry_out
 
 if TYPE_CHECKING:
-    from vmss_simulator.values import WorldEvent
+    from vmss_simulator.log import Log
     from vmss_simulator.world import World
     from vmssplan.ports import WorkBackend
     from vmssplan.working import Note
@@ -55,7 +55,7 @@ def world_for(name: str) -> World:
 
 async def carried_out(
     request: Request, backend: WorkBackend, world: World
-) -> tuple[list[Note], list[WorldEvent]]:
+) -> tuple[list[Note], Log]:
     """Look, compute, carry out; return what was told, and what the world says happened."""
     live, _ = await backend.observe(TARGET)
     operation = compute_operation(live, request)

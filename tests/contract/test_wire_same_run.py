@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from vmss_simulator.values import WorldEvent
+    from vmss_simulator.log import Log
     from vmss_simulator.world import World
     from vmssplan.engine import Event
     from vmssplan.model import Plan, ScaleSet
@@ -118,7 +118,7 @@ async def test_every_door_gives_the_same_run(tmp_path: Path, scenario: str, plan
     path = ROOT / "simulator" / "scenarios" / f"{scenario}.yaml"
     described = parse_scenario(path.read_text(encoding="utf-8"), str(path))
     (loaded,) = load_plans([ROOT / "plans" / f"{plan_file}.yaml"], os.environ)
-    seen: list[tuple[list[Event], list[WorldEvent]]] = []
+    seen: list[tuple[list[Event], Log]] = []
     for door in (directly, in_process, over_https):
         world = described.world()
         seen.append((await door(loaded.plan, world, tmp_path), world.log))

@@ -146,8 +146,8 @@ PLANTED = (
         _fault(
             "the window is one larger",
             "decision",
-            "return upgrade(ids, window - active, state, live, now)",
-            "return upgrade(ids, window + 1 - active, state, live, now)",
+            "room = window - len(operating) - len(awaiting)",
+            "room = window + 1 - len(operating) - len(awaiting)",
         ),
         "window",
         0,
@@ -157,8 +157,8 @@ PLANTED = (
         _fault(
             "a window forgets what is not healthy yet",
             "decision",
-            "active = len(state.ids(Phase.OPERATING, Phase.AWAITING))",
-            "active = len(state.ids(Phase.OPERATING))",
+            "room = window - len(operating) - len(awaiting)",
+            "room = window - len(operating)",
         ),
         "window",
         0,
@@ -168,7 +168,7 @@ PLANTED = (
         _fault(
             "nobody waits for a batch to be healthy",
             "decision",
-            "return wait(state, now) if state.ids(Phase.AWAITING) else None",
+            "return wait(state, now) if state.standing.members(Phase.AWAITING) else None",
             "return None",
         ),
         "two by one",
@@ -524,8 +524,8 @@ PLANTED = (
         _fault(
             "an instance that is gone is waited for",
             "evidence",
-            "        if one.phase is Phase.AWAITING:\n            yield ev.InstanceSkipped",
-            "        if False:\n            yield ev.InstanceSkipped",
+            "        if one.phase is Phase.AWAITING:\n            return ev.InstanceSkipped",
+            "        if False:\n            return ev.InstanceSkipped",
         ),
         "two by one",
         1,

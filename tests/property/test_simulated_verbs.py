@@ -230,7 +230,7 @@ def test_the_logged_in_service_count_is_the_real_one(steps: list[Any]) -> None:
 def test_the_same_history_has_the_same_future(before: list[Any], after: list[Any]) -> None:
     """A fork and the original give the same log, and the fork does not touch the original."""
     world = carried_out(before)
-    copy, untouched = world.fork(), list(world.log)
+    copy, untouched = world.fork(), world.log.copy()
     carried_out(after, copy)
     assert world.log == untouched
     carried_out(after, world)

@@ -112,7 +112,7 @@ def test_the_same_commands_give_the_same_log(commands: list[Command]) -> None:
 def test_a_fork_is_independent_and_equal(before: list[Command], after: list[Command]) -> None:
     """A fork has the same future, and its future does not touch the original."""
     world = carried_out(before)
-    copy, untouched = world.fork(), (list(world.log), world.scale_set(WEB), world.next_event_at())
+    copy, untouched = world.fork(), (world.log.copy(), world.scale_set(WEB), world.next_event_at())
     for command in after:
         carry_out(copy, command)
     assert (world.log, world.scale_set(WEB), world.next_event_at()) == untouched
@@ -163,7 +163,7 @@ def test_a_refused_write_changes_nothing(commands: list[Command]) -> None:
         if verb == "wait":
             carry_out(world, command)
             continue
-        before = (list(world.log), world.scale_set(WEB), world.next_event_at())
+        before = (world.log.copy(), world.scale_set(WEB), world.next_event_at())
         try:
             _write(world, verb, argument)
         except ArmError:
@@ -239,7 +239,7 @@ JSON = st.recursive(
 def test_any_body_is_taken_or_refused(body: Any) -> None:
     """Whatever a client sends, the answer is an operation or an ARM error, and no other."""
     world = parse_scenario(scenario_text()).world()
-    before = (list(world.log), world.scale_set(WEB))
+    before = (world.log.copy(), world.scale_set(WEB))
     try:
         world.patch_scale_set(WEB, body)
     except ArmError:

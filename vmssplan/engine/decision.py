@@ -175,10 +175,11 @@ def _of_open_step(
         case UpgradeBatch(instance_ids=ids):
             return upgrade(ids, len(ids), state, live, now)
         case UpgradeWindow(instance_ids=ids, window=window):
-            active = len(state.ids(Phase.OPERATING, Phase.AWAITING))
-            return upgrade(ids, window - active, state, live, now)
+            operating, awaiting = map(state.standing.members, (Phase.OPERATING, Phase.AWAITING))
+            room = window - len(operating) - len(awaiting)
+            return upgrade(ids, room, state, live, now)
         case AwaitHealth():
-            return wait(state, now) if state.ids(Phase.AWAITING) else None
+            return wait(state, now) if state.standing.members(Phase.AWAITING) else None
         case Pause(duration=duration):
             end = begun_at + duration
             return None if now >= end else wait(state, now, end)
@@ -198,7 +199,7 @@ def _of_open_step(
 def _next_step(state: RunState, now: datetime) -> Command:
     if state.step < len(state.rollout.steps):
         return Record((ev.StepStarted(now, state.step + 1),))
-    if state.ids(Phase.AWAITING):
+    if state.standing.members(Phase.AWAITING):
         return wait(state, now)
     return Record((ev.RunCompleted(now),))
 

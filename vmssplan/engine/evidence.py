@@ -54,7 +54,9 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
         if instance is not None and instance.vm_id != machines[instance_id]:
             instance = None
-        facts.extend(_health_facts(rollout, instance_id, one, instance, now))
+        fact = _health_fact(rollout, instance_id, one, instance, now)
+        if fact is not None:
+            facts.append(fact)
     return tuple(facts)
 
 
@@ -62,12 +64,10 @@ def _to_judge(state: RunState, live: Live, now: datetime) -> Iterator[str]:
     """Yield the instances of whose health there may be something new to say."""
     standing, health = state.standing, state.rollout.health
     serving, gone = live.serving(health.source), live.gone(state.rollout.machines)
-    awaited = standing.ids(Phase.AWAITING)
-    if awaited:
+    if standing.members(Phase.AWAITING):
         new = (standing.unwell & serving) | (standing.well - serving) | gone
         new = new.union(*(ids for moment, ids in standing.due(health) if now >= moment))
-        if new:
-            yield from (i for i in awaited if i in new)
+        yield from standing.in_order(new & standing.members(Phase.AWAITING))
     yield from standing.fallen(serving)
 
 
@@ -123,39 +123,38 @@ def seen_instance(instance: Instance, source: HealthSource) -> PlannedInstance:
     )
 
 
-def _health_facts(
+def _health_fact(
     rollout: Rollout, instance_id: str, one: Progress, instance: Instance | None, now: datetime
-) -> Iterator[ev.Event]:
+) -> ev.InstanceEvent | None:
+    """Return what is new about its health, None for nothing."""
     if instance is None:
         if one.phase is Phase.AWAITING:
-            yield ev.InstanceSkipped(now, instance_id, GONE)
-        return
+            return ev.InstanceSkipped(now, instance_id, GONE)
+        return None
     source = rollout.health.source
     is_healthy = instance.is_in_service(source)
     if is_healthy and one.healthy_since is None:
-        yield ev.InstanceBecameHealthy(now, instance_id)
-        return
+        return ev.InstanceBecameHealthy(now, instance_id)
     if not is_healthy and one.healthy_since is not None:
         seen = instance.health_text(source)
         if one.phase is Phase.READY and one.falls >= MOST_FALLS:
             why = f"ready and sick again {one.falls + 1} times: {seen}"
-            yield ev.InstanceFailed(now, instance_id, ev.FailurePhase.HEALTH, "HealthFlaps", why)
-        else:
-            yield ev.InstanceBecameUnhealthy(now, instance_id, seen)
-        return
+            return ev.InstanceFailed(now, instance_id, ev.FailurePhase.HEALTH, "HealthFlaps", why)
+        return ev.InstanceBecameUnhealthy(now, instance_id, seen)
     evidence = HealthEvidence(one.upgraded_at or now, one.healthy_since)
     match health_verdict(evidence, rollout.health, now):
         case Verdict.SUCCESSFUL:
-            yield ev.InstanceReady(now, instance_id)
+            return ev.InstanceReady(now, instance_id)
         case Verdict.FAILED:
             limit = format_duration(rollout.health.deadline)
-            yield ev.InstanceFailed(
+            return ev.InstanceFailed(
                 now,
                 instance_id,
                 ev.FailurePhase.HEALTH,
                 "HealthDeadlineExceeded",
                 f"not healthy within {limit} of its upgrade: {instance.health_text(source)}",
             )
+    return None
 
 
 def _settle(

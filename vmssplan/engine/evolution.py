@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 QUIET_TIME = timedelta(minutes=5)
 """When nothing was tried for this long, the next deferral is not held against the last ones."""
 
+_SAYING_NO_MORE = frozenset({ev.InstanceUpgraded, ev.InstanceBecameHealthy, ev.InstanceReady})
+"""Events of an instance that have nothing in them but when and of which."""
+
 
 def replay(rollout: Rollout, events: Iterable[ev.Event]) -> RunState:
     """Return the state after these Events, from the beginning."""
@@ -184,13 +187,23 @@ def _instances_evolved(state: RunState, events: Sequence[ev.InstanceEvent]) -> R
         return state
     progress = dict(state.progress)
     deferral, refusal = state.deferral, state.refusal
+    before, last, after = Progress(Phase.PENDING, 0), events[0], Progress(Phase.PENDING, 0)
     for event in events:
-        progress[event.instance_id] = _progress_evolved(progress[event.instance_id], event)
+        one = progress[event.instance_id]
+        if one is not before or not _says_the_same(event, last):
+            before, last, after = one, event, _progress_evolved(one, event)
+        progress[event.instance_id] = after
         if isinstance(event, ev.InstanceUpgraded):
             deferral = None
         elif isinstance(event, ev.InstanceSkipped):
             refusal = None
     return replace(state, progress=progress, deferral=deferral, refusal=refusal)
+
+
+def _says_the_same(event: ev.InstanceEvent, other: ev.InstanceEvent) -> bool:
+    """Tell whether an Event says of its instance what the other one said of another."""
+    kind = type(event)
+    return kind is type(other) and kind in _SAYING_NO_MORE and event.at == other.at
 
 
 def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
@@ -239,8 +252,14 @@ def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
 def _with_phase(state: RunState, instance_ids: Collection[str], phase: Phase) -> RunState:
     if not instance_ids:
         return state
-    moved = {i: replace(state.progress[i], phase=phase) for i in instance_ids}
-    return replace(state, progress={**state.progress, **moved})
+    progress = dict(state.progress)
+    before, after = None, None
+    for instance_id in instance_ids:
+        one = progress[instance_id]
+        if after is None or one is not before:
+            before, after = one, replace(one, phase=phase)
+        progress[instance_id] = after
+    return replace(state, progress=progress)
 
 
 def _request_evolved(state: RunState, event: ev.RequestEvent) -> RunState:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
+from itertools import compress
+from operator import is_not
 
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
@@ -54,35 +56,66 @@ class Progress:
 
 
 class Standing:
-    """What a progress comes to; worked out once, because many questions are asked of a state."""
+    """What a progress comes to; worked out once, because many questions are asked of a state.
+
+    Most instances stand where they stood before the last Events, so that it is brought up to date
+    rather than worked out anew.
+    """
 
     def __init__(self, progress: Mapping[str, Progress]) -> None:
         self._progress = progress
-        self._ids: dict[str, tuple[str, ...]] = {}
+        self._members: dict[Phase, frozenset[str]] = {}
         self._pending: dict[int, Sequence[str]] = {}
+        self._failures: tuple[ev.InstanceFailed, ...] | None = None
         self._all_well_in: frozenset[str] | None = None
         self._due: list[tuple[datetime, frozenset[str]]] | None = None
 
-    def ids(self, phase: Phase) -> tuple[str, ...]:
-        """Return the instances in that phase, in the order of the steps."""
-        name = phase.value
-        if name not in self._ids:
-            self._ids[name] = tuple([i for i, one in self._progress.items() if one.phase is phase])
-        return self._ids[name]
+    def after(self, progress: Mapping[str, Progress]) -> Standing:
+        """Return the standing of a later progress of the same instances, in the same order."""
+        now, before = Standing(progress), self._progress
+        # By identity, because whoever stands alike mostly shares one value.
+        groups: dict[tuple[int, int], list[str]] = {}
+        for instance_id in compress(progress, map(is_not, progress.values(), before.values())):
+            pair = (id(before[instance_id]), id(progress[instance_id]))
+            groups.setdefault(pair, []).append(instance_id)
+        moves = [(before[ids[0]], progress[ids[0]], ids) for ids in groups.values()]
+        now._members = members = dict(self._members)
+        for old, new, ids in moves if members else ():
+            members[old.phase] = members[old.phase].difference(ids)
+            members[new.phase] = members[new.phase].union(ids)
+        if not any(Phase.PENDING in (old.phase, new.phase) for old, new, _ in moves):
+            now._pending = self._pending
+        if all(old.failure is new.failure for old, new, _ in moves):
+            now._failures = self._failures
+        return now
+
+    def members(self, phase: Phase) -> frozenset[str]:
+        """Return the instances in that phase."""
+        if not self._members:
+            found: dict[Phase, list[str]] = {one: [] for one in Phase}
+            for instance_id, one in self._progress.items():
+                found[one.phase].append(instance_id)
+            self._members = {one: frozenset(ids) for one, ids in found.items()}
+        return self._members[phase]
+
+    def in_order(self, instance_ids: Collection[str]) -> Sequence[str]:
+        """Return these instances in the order of the steps."""
+        return [i for i in self._progress if i in instance_ids] if instance_ids else ()
 
     def pending(self, step: int) -> Sequence[str]:
         """Return the instances of a step whose turn has not come."""
         if step not in self._pending:
-            pending, progress = self.ids(Phase.PENDING), self._progress
-            self._pending[step] = [i for i in pending if progress[i].step == step]
+            progress = self._progress
+            pending = [i for i in self.members(Phase.PENDING) if progress[i].step == step]
+            self._pending[step] = self.in_order(frozenset(pending))
         return self._pending[step]
 
     def fallen(self, serving: frozenset[str]) -> Sequence[str]:
         """Return the instances that were ready and are not among those that serve."""
         if self._all_well_in is not serving:
-            fallen = [i for i in self.ids(Phase.READY) if i not in serving]
+            fallen = self.members(Phase.READY) - serving
             if fallen:
-                return fallen
+                return self.in_order(fallen)
             self._all_well_in = serving
         return ()
 
@@ -103,23 +136,25 @@ class Standing:
     @cached_property
     def unwell(self) -> frozenset[str]:
         """The instances whose health is awaited, and was not last seen to be good."""
-        return frozenset(self.ids(Phase.AWAITING)) - self.well
+        return self.members(Phase.AWAITING) - self.well
 
     @cached_property
     def _awaiting(self) -> Mapping[HealthEvidence, frozenset[str]]:
         """The instances whose health is awaited, by what is known of it."""
         found: dict[tuple[datetime, datetime | None], list[str]] = {}
-        for instance_id in self.ids(Phase.AWAITING):
+        for instance_id in self.members(Phase.AWAITING):
             one = self._progress[instance_id]
             if one.upgraded_at is None:
                 raise ValueError(f"{instance_id} awaits health, and was never upgraded")
             found.setdefault((one.upgraded_at, one.healthy_since), []).append(instance_id)
         return {HealthEvidence(*times): frozenset(ids) for times, ids in found.items()}
 
-    @cached_property
+    @property
     def failures(self) -> tuple[ev.InstanceFailed, ...]:
         """The failures that stand, in the order of the steps."""
-        return tuple(one.failure for one in self._progress.values() if one.failure)
+        if self._failures is None:
+            self._failures = tuple(one.failure for one in self._progress.values() if one.failure)
+        return self._failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,20 +261,16 @@ class RunState:
     @classmethod
     def begin(cls, rollout: Rollout) -> RunState:
         """Return the state before the first Event."""
-        progress = {
-            instance_id: Progress(Phase.PENDING, number)
-            for number, step in enumerate(rollout.steps, start=1)
-            if isinstance(step, UpgradeBatch | UpgradeWindow)
-            for instance_id in step.instance_ids
-        }
+        progress: dict[str, Progress] = {}
+        for number, step in enumerate(rollout.steps, start=1):
+            if isinstance(step, UpgradeBatch | UpgradeWindow):
+                progress |= dict.fromkeys(step.instance_ids, Progress(Phase.PENDING, number))
         return cls(rollout, progress=progress)
 
     def ids(self, *phases: Phase) -> tuple[str, ...]:
         """Return the instances in any of these phases, in the order of the steps."""
-        match phases:
-            case (phase,):
-                return self.standing.ids(phase)
-        return tuple(i for i, one in self.progress.items() if one.phase in phases)
+        found = frozenset[str]().union(*(self.standing.members(phase) for phase in phases))
+        return tuple(self.standing.in_order(found))
 
     @cached_property
     def standing(self) -> Standing:
@@ -247,9 +278,11 @@ class RunState:
         return Standing(self.progress)
 
     def after(self, before: RunState) -> RunState:
-        """Return this state; what was worked out before stays while the progress does."""
-        if self.progress is before.progress and "standing" in before.__dict__:
-            self.__dict__["standing"] = before.standing
+        """Return this state; what was worked out before is brought up to date, where it can be."""
+        if "standing" in before.__dict__ and self.rollout is before.rollout:
+            is_same = self.progress is before.progress
+            known = before.standing
+            self.__dict__["standing"] = known if is_same else known.after(self.progress)
         return self
 
     def counts(self) -> Counter[Phase]:

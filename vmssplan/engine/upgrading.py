@@ -26,14 +26,14 @@ def upgrade(
     ids: Sequence[str], limit: int, state: RunState, live: Live, now: datetime
 ) -> Command | Stop | None:
     """Start what the window and the floor allow; None when nothing of the step is left."""
-    mine = set(ids)
+    mine = frozenset(ids)
     is_window = isinstance(state.rollout.steps[state.step - 1], UpgradeWindow)
     pending = [i for i in ids if state.progress[i].phase is Phase.PENDING]
     if not pending:
         unsettled = (Phase.OPERATING, Phase.AWAITING) if is_window else (Phase.OPERATING,)
         is_open = any(state.progress[i].phase in unsettled for i in ids)
         return wait(state, now) if is_open else None
-    if any(i not in mine for i in state.ids(Phase.AWAITING)):
+    if not state.standing.members(Phase.AWAITING) <= mine:
         return wait(state, now)
     if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
         return set_is_busy(state, live, now)

@@ -32,7 +32,7 @@ def wait(state: RunState, now: datetime, until: datetime | None = None) -> Wait:
 
 def wait_for_turn(state: RunState, now: datetime, until: datetime) -> Wait:
     """Wait to make a request again, without losing sight of what goes on meanwhile."""
-    if state.in_flight or state.ids(Phase.AWAITING):
+    if state.in_flight or state.standing.members(Phase.AWAITING):
         return wait(state, now, until)
     return Wait(until, Look.EVERYTHING)
 

@@ -52,14 +52,14 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
     """A process killed while writing loses only what it had not yet done."""
     with RecordedWorld.open(tmp_path, TEXT, "s.yaml") as recorded:
         finish(recorded.world, recorded.world.patch_scale_set(WEB, model()))
-        log = list(recorded.world.log)
+        log = recorded.world.log.copy()
     with (tmp_path / "commands.jsonl").open("a") as lines:
         lines.write('{"do":"upgra')
     assert read_world(tmp_path, TEXT, "s.yaml").log == log
     with RecordedWorld.open(tmp_path, TEXT, "s.yaml") as recorded:
         assert recorded.world.log == log
         recorded.world.upgrade(WEB, ["0"])
-        log = list(recorded.world.log)
+        log = recorded.world.log.copy()
     assert read_world(tmp_path, TEXT, "s.yaml").log == log
 
 

@@ -276,7 +276,7 @@ def test_the_upgraded_as_a_share_of_all() -> None:
 def test_nothing_to_cancel() -> None:
     """Cancelling without a rolling upgrade is refused as recorded, and changes nothing."""
     world = rolling_world()
-    before = list(world.log)
+    before = world.log.copy()
     with pytest.raises(ArmError) as refused:
         world.cancel_rolling_upgrade(WEB)
     assert (refused.value.status, refused.value.code, refused.value.message) == (
@@ -324,7 +324,7 @@ def test_other_work_conflicts_while_rolling() -> None:
     world = rolling_world()
     world.patch_scale_set(WEB, model())
     until(world, "rollingBatchStarted")
-    before = list(world.log)
+    before = world.log.copy()
     requests: list[Callable[[], object]] = [
         lambda: world.upgrade(WEB, ["9"]),
         lambda: world.reimage(WEB, ["9"]),

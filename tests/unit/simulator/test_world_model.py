@@ -148,7 +148,7 @@ def test_what_is_not_the_machines_model_outdates_nothing(body: dict[str, Any]) -
 def test_an_invalid_model_changes_nothing(body: Any, status: int, code: str) -> None:
     """A refused write leaves scale set, log and timetable as they were."""
     world = make_world()
-    before = (world.scale_set(WEB), list(world.log), world.next_event_at())
+    before = (world.scale_set(WEB), world.log.copy(), world.next_event_at())
     with pytest.raises(ArmError) as error:
         world.patch_scale_set(WEB, body)
     assert (error.value.status, error.value.code) == (status, code)

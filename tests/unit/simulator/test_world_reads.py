@@ -90,7 +90,7 @@ def test_time_moves_without_events() -> None:
 def test_a_fork_goes_its_own_way() -> None:
     """What happens to a copy does not happen to the original."""
     world = with_new_model(make_world())
-    before = list(world.log)
+    before = world.log.copy()
     copy = world.fork()
     copy.upgrade(WEB, ["*"])
     run(copy)

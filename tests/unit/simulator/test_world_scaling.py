@@ -93,7 +93,7 @@ def test_protected_instances_stay() -> None:
     }
     world = make_world(overrides=guarded)
     assert scaled(world, 2) == ["2", "3"]
-    before = list(world.log)
+    before = world.log.copy()
     with pytest.raises(ArmError, match="protected from scale-in") as refused:
         world.patch_scale_set(WEB, {"sku": {"capacity": 1}})
     assert refused.value.status == 409

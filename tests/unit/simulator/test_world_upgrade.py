@@ -70,7 +70,7 @@ def test_the_star_means_all_and_repeats_are_one() -> None:
 def test_bad_instance_ids_are_400_about_instance_ids(ids: Any) -> None:
     """One bad id refuses the whole request."""
     world = with_new_model(make_world())
-    before = list(world.log)
+    before = world.log.copy()
     with pytest.raises(ArmError) as error:
         world.upgrade(WEB, ids)
     assert (error.value.status, error.value.code, error.value.target) == (

@@ -188,7 +188,7 @@ def test_two_operations_on_a_set_conflict() -> None:
     """A second verb meets a running one with 409, and changes nothing."""
     world = make_world()
     world.perform(act(OperationKind.RESTART, "0"))
-    log = list(world.log)
+    log = world.log.copy()
     for command in (
         act(OperationKind.POWER_OFF, "1"),
         commands.DeleteScaleSet(WEB),

@@ -238,7 +238,7 @@ def test_refusals_are_arm_errors_and_change_nothing(
     if path.startswith(INSIGHTS):
         response = insights(world, method, path, body)
     else:
-        log = list(world.log)
+        log = world.log.copy()
         response = ask(world, method, path, query, body)
         assert world.log == log
     assert response.status == status, response.body
