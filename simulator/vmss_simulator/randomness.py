@@ -75,7 +75,7 @@ class Latency:
         if not sigma:
             return self.median
         factor = math.exp(sigma * _NORMAL.inv_cdf(max(share, _SMALLEST_SHARE)))
-        return timedelta(0, 0, 0, round(milliseconds * factor))
+        return _MILLISECOND * round(milliseconds * factor)
 
     @cached_property
     def _curve(self) -> tuple[float, float]:

@@ -36,6 +36,8 @@ _SHARE_AT_ONCE = 20
 def watch(state: State, key: ScaleSetKey, instance: Instance) -> None:
     """Take note of an instance's health: a sick one is repaired when its grace period is over."""
     scale_set = state.scale_sets[key.folded()]
+    if instance.health is HealthState.HEALTHY and not scale_set.repairs_in_vain:
+        return
     policy = repairs_policy(scale_set.body)
     if policy is None or not policy.enabled:
         return

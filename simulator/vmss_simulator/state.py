@@ -129,7 +129,7 @@ class State:
 
     def _move_to(self, at: datetime) -> None:
         """Go to a later moment, and keep what was until then for reads that are behind."""
-        span = self.faults.longest_staleness
+        span = self.faults.longest_staleness if self.faults.rules else None
         if span:
             self.owned.clear()
             self.history.append((self.now, dict(self.scale_sets)))

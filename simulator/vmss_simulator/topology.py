@@ -7,6 +7,7 @@ Flexible: the id is the machine's name, `{set}_{8 characters}`, and there is no 
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from vmss_simulator import documents
@@ -35,6 +36,7 @@ def instance_name(key: ScaleSetKey, number: int, *, flexible: bool, seed: int) -
     return name, name
 
 
+@lru_cache(maxsize=8192)
 def computer_name(prefix: str, number: int) -> str:
     """Return the host name Azure gives a Uniform machine: the prefix and six base-36 digits."""
     digits = ""

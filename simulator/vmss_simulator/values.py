@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -50,37 +50,34 @@ __all__ = [
 _SETTLED = (ProvisioningState.SUCCEEDED, ProvisioningState.FAILED)
 
 
-class ScaleSetKey(NamedTuple):
-    """Which scale set; names compare as Azure compares them, without case, once folded.
-
-    A tuple, because everything about a set is looked up by it, for each instance again.
-    """
-
+class _Names(NamedTuple):
     subscription_id: str
     resource_group: str
     name: str
 
+
+class ScaleSetKey(_Names):
+    """Which scale set; names compare as Azure compares them, without case, once folded.
+
+    A tuple, because everything about a set is looked up by it, for each instance again; what is
+    worked out of it is kept.
+    """
+
     def folded(self) -> ScaleSetKey:
         """Return the key under which the world stores the set."""
-        return _folded(self)
+        return self._folded
 
-    @property
+    @cached_property
     def resource_id(self) -> str:
         """The ARM id, in the spelling the set was created with."""
-        return _resource_id(self)
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.Compute/virtualMachineScaleSets/{self.name}"
+        )
 
-
-@lru_cache(maxsize=4096)
-def _folded(key: ScaleSetKey) -> ScaleSetKey:
-    return ScaleSetKey(*(part.casefold() for part in key))
-
-
-@lru_cache(maxsize=4096)
-def _resource_id(key: ScaleSetKey) -> str:
-    return (
-        f"/subscriptions/{key.subscription_id}/resourceGroups/{key.resource_group}"
-        f"/providers/Microsoft.Compute/virtualMachineScaleSets/{key.name}"
-    )
+    @cached_property
+    def _folded(self) -> ScaleSetKey:
+        return ScaleSetKey(*(part.casefold() for part in self))
 
 
 @dataclass(frozen=True, slots=True)

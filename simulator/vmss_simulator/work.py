@@ -233,8 +233,8 @@ def turn_health(state: State, task: HealthTurns) -> Instance | None:
     if instance is None or state.epochs.get((folded, task.instance_id)) != task.epoch:
         return None
     turned = structs.replace(instance, health=task.health, health_since=state.now)
-    before = instance.health.value if instance.health else None
-    state.change(task.key, turned, "healthChanged", **{"from": before, "to": task.health.value})
+    told = {"from": instance.health and instance.health.value, "to": task.health.value}
+    state.change(task.key, turned, "healthChanged", **told)
     return turned
 
 

@@ -147,6 +147,14 @@ def same_image(one: ImageReference | None, other: ImageReference | None) -> bool
         return one is other
     if isinstance(one, UriImage) or isinstance(other, UriImage):
         return one == other
+    if isinstance(one, PlatformImage) and isinstance(other, PlatformImage):
+        # The version first: it is what differs between what an instance runs and what it should.
+        return (
+            same_name(one.version, other.version)
+            and same_name(one.sku, other.sku)
+            and same_name(one.offer, other.offer)
+            and same_name(one.publisher, other.publisher)
+        )
     return type(one) is type(other) and image_text(one).casefold() == image_text(other).casefold()
 
 
@@ -163,4 +171,4 @@ def _with_gallery_version(text: str, version: str) -> str:
 
 def same_name(one: str | None, other: str) -> bool:
     """Compare names as Azure does, without case; None is no name."""
-    return one is not None and one.casefold() == other.casefold()
+    return one is not None and (one == other or one.casefold() == other.casefold())

@@ -22,7 +22,7 @@ class Roster:
 
     def __init__(self, instances: Sequence[Instance]) -> None:
         self._instances = instances
-        self._by_id: dict[str, Instance] | None = None
+        self._by_id: Mapping[str, Instance] | None = None
         self._serving: dict[HealthSource, frozenset[str]] = {}
         # By identity, with the machines, so that nothing else can get it.
         self._strangers: dict[int, tuple[Mapping[str, str], Sequence[Instance]]] = {}
@@ -32,17 +32,21 @@ class Roster:
         then, now = before._instances, self._instances
         if len(then) != len(now):
             return
-        changed = list(compress(range(len(now)), map(is_not, now, then)))
-        pairs = [(then[n], now[n]) for n in changed]
-        if any(old.instance_id != new.instance_id for old, new in pairs):
-            return
+        changed: dict[str, Instance] = {}
+        is_same_machines = True
+        for n in compress(range(len(now)), map(is_not, now, then)):
+            old, new = then[n], now[n]
+            if old.instance_id != new.instance_id:
+                return
+            is_same_machines = is_same_machines and old.vm_id == new.vm_id
+            changed[new.instance_id] = new
         if before._by_id is not None:
-            self._by_id = {**before._by_id, **{new.instance_id: new for _, new in pairs}}
-        if all(old.vm_id == new.vm_id for old, new in pairs):
+            self._by_id = {**before._by_id, **changed} if changed else before._by_id
+        if is_same_machines:
             self._strangers = {k: one for k, one in before._strangers.items() if not one[1]}
         for source, serving in before._serving.items():
-            well = {new.instance_id for _, new in pairs if new.is_in_service(source)}
-            sick = {new.instance_id for _, new in pairs} - well
+            well = {i for i, new in changed.items() if new.is_in_service(source)}
+            sick = changed.keys() - well
             is_same = serving.issuperset(well) and serving.isdisjoint(sick)
             self._serving[source] = serving if is_same else (serving | well) - sick
 
