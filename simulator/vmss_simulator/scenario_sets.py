@@ -5,6 +5,7 @@ A scenario's `model` is merged over the rendered document last.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 
 DEFAULT_SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+_MADE_OF = ("image", "vmSize", "exactVersion", "latestModelApplied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class _Instances:
         self.target = target
         self.setting = setting
         self.update_domains = update_domains or setting.options.update_domain_count
+        self._models: dict[str, Mapping[str, Any]] = {}
 
     def build(
         self, raw: Mapping[str, Any], path: KeyPath
@@ -109,7 +112,7 @@ class _Instances:
         instances: dict[str, Instance] = {}
         overrides = dict(raw.get("overrides", {}))
         for place, number, fields in self._specified(raw, path):
-            instance = self._base(number)
+            instance = self._base(number, fields.get("vmId"))
             instance_id = fields.get("instanceId", instance.instance_id)
             over = overrides.pop(instance_id, None) or overrides.pop(str(number), {})
             if instance_id in instances:
@@ -137,7 +140,7 @@ class _Instances:
             number = int(given) if given.isascii() and given.isdecimal() else index
             yield (*path, "instances", index), number, fields
 
-    def _base(self, number: int) -> Instance:
+    def _base(self, number: int, vm_id: str | None) -> Instance:
         return new_instance(
             self.key,
             self.body,
@@ -146,6 +149,7 @@ class _Instances:
             seed=self.setting.seed,
             update_domains=self.update_domains,
             now=self.setting.start,
+            vm_id=vm_id,
         )
 
     def _renamed(self, instance: Instance, instance_id: str) -> Instance:
@@ -163,7 +167,6 @@ class _Instances:
             name: fields[key]
             for key, name in (
                 ("name", "name"),
-                ("vmId", "vm_id"),
                 ("updateDomain", "update_domain"),
                 ("faultDomain", "fault_domain"),
                 ("zone", "zone"),
@@ -172,7 +175,7 @@ class _Instances:
             )
             if key in fields
         }
-        changes |= self._states(instance, fields) | self._model(instance, fields)
+        changes |= {**self._states(instance, fields), **self._model(instance, fields)}
         if "protection" in fields:
             changes["protection"] = Protection(
                 from_scale_in=fields["protection"].get("fromScaleIn", False),
@@ -203,7 +206,15 @@ class _Instances:
             "health_since": None if health is None else self.setting.start,
         }
 
-    def _model(self, instance: Instance, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def _model(self, instance: Instance, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what it was made of; those that are alike share it, and it is worked out once."""
+        said = {key: fields[key] for key in _MADE_OF if key in fields}
+        alike = json.dumps(said, sort_keys=True)
+        if alike not in self._models:
+            self._models[alike] = self._made_of(instance, said)
+        return self._models[alike]
+
+    def _made_of(self, instance: Instance, fields: Mapping[str, Any]) -> dict[str, Any]:
         reference = fields.get("image", instance.image_reference)
         size = fields.get("vmSize", instance.vm_size)
         body = documents.with_image(self.body, reference)

@@ -55,8 +55,9 @@ def new_instance(
     seed: int,
     update_domains: int,
     now: datetime,
+    vm_id: str | None = None,
 ) -> Instance:
-    """Make the machine with this running number, running and healthy.
+    """Make the machine with this running number, running and healthy; `vm_id` None draws one.
 
     Zones, update domains and fault domains go round robin, placement groups hold a hundred.
     That fault domains shift by one after each round of update domains is assumed.
@@ -75,7 +76,7 @@ def new_instance(
     return Instance(
         instance_id=instance_id,
         name=name,
-        vm_id=draw_guid(stream(seed, f"{key.resource_id}/{instance_id}", "vmId", 0)),
+        vm_id=vm_id or draw_guid(stream(seed, f"{key.resource_id}/{instance_id}", "vmId", 0)),
         image_reference=target.image_reference,
         exact_version=target.exact_version,
         vm_size=target.vm_size,
@@ -86,8 +87,13 @@ def new_instance(
         zone=zone,
         placement_group_id=None
         if flexible
-        else draw_guid(stream(seed, f"{key.resource_id}/{zone}/{group}", "placementGroup", 0)),
+        else _placement_group(seed, f"{key.resource_id}/{zone}/{group}"),
         health=HealthState.HEALTHY if target.has_health else None,
         health_since=now if target.has_health else None,
         extensions=target.extensions,
     )
+
+
+@lru_cache(maxsize=1024)
+def _placement_group(seed: int, resource: str) -> str:
+    return draw_guid(stream(seed, resource, "placementGroup", 0))
