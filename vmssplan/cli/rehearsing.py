@@ -30,6 +30,7 @@ BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS = 20, 1.0
 LEAST_SEEDS = 5
 WORTH_A_PROCESS_SECONDS = 0.5
 TOLD_AFTER_SECONDS = 2.0
+NEW_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,10 @@ _adopted: list[_Rehearser] = []
 
 
 def _adopt(stage: Stage) -> None:
-    # What is there already stays: nobody need look through it again and again.
+    # What is there already stays, and what comes goes by itself: to look through it all for
+    # circles again and again costs more than the few there are.
     gc.freeze()
+    gc.set_threshold(NEW_OBJECTS_BETWEEN_COLLECTIONS)
     _adopted[:] = [_Rehearser(stage)]
 
 

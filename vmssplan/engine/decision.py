@@ -77,7 +77,7 @@ def decide(
     stop = reason_to_stop(state, live, now)
     if stop is not None:
         return _stopped(stop, state, now)
-    if state.in_flight and (must_not_start(state, live) or _is_busy(state)):
+    if state.in_flight and (_is_busy(state) or must_not_start(state, live)):
         return wait(state, now)
     if state.deferral is not None and now < state.deferral.until:
         return wait_for_turn(state, now, state.deferral.until)

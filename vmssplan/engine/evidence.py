@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmssplan.batching import PROTECTED, STANDING_STILL, standing_still_reason
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
-from vmssplan.engine.state import Phase
+from vmssplan.engine.state import Phase, Sight
 from vmssplan.gates import HealthEvidence, Verdict, health_verdict
 from vmssplan.model import (
     BUSY_STATES,
@@ -44,7 +44,11 @@ MOST_FALLS = 20
 
 def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
-    rollout = state.rollout
+    rollout, standing = state.rollout, state.standing
+    seen = Sight(live.scale_set, state.step, state.appeared)
+    is_settling = any(_may_settle(request, live) for request in state.in_flight)
+    if not is_settling and standing.has_learned(seen, now):
+        return ()
     facts: list[ev.Event] = list(_appeared(state, live, now))
     for request in state.in_flight:
         facts.extend(_settle(rollout, state, request, live, now))
@@ -57,7 +61,17 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
         fact = _health_fact(rollout, instance_id, one, instance, now)
         if fact is not None:
             facts.append(fact)
+    if not facts:
+        standing.learned(seen, min((at for at, _ in standing.due(rollout.health)), default=None))
     return tuple(facts)
+
+
+def _may_settle(request: InFlight, live: Live) -> bool:
+    """Tell whether anything can be said of how the request ended."""
+    if request.is_in_doubt:
+        return True
+    report = live.operations.get(request.operation)
+    return report is not None and report.status is not OperationStatus.IN_PROGRESS
 
 
 def _to_judge(state: RunState, live: Live, now: datetime) -> Iterator[str]:
@@ -161,11 +175,9 @@ def _settle(
     rollout: Rollout, state: RunState, request: InFlight, live: Live, now: datetime
 ) -> Iterator[ev.Event]:
     """Yield how a request ended; nothing while it runs, or while that cannot be told."""
+    if not _may_settle(request, live):
+        return
     report = None if request.is_in_doubt else live.operations.get(request.operation)
-    if report is None and not request.is_in_doubt:
-        return
-    if report is not None and report.status is OperationStatus.IN_PROGRESS:
-        return
     if report is None and now < request.intended_at + SETTLE_TIME:
         return
     if not request.instance_ids:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
@@ -55,6 +55,23 @@ class Progress:
     falls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What there is to learn from, besides the progress: a look at the set, and what was known."""
+
+    scale_set: ScaleSet
+    step: int
+    appeared: Mapping[str, ev.InstanceAppeared]
+
+    def is_same(self, other: Sight) -> bool:
+        """Tell whether it is the very same."""
+        return (
+            self.scale_set is other.scale_set
+            and self.step == other.step
+            and self.appeared is other.appeared
+        )
+
+
 class Standing:
     """What a progress comes to; worked out once, because many questions are asked of a state.
 
@@ -69,6 +86,18 @@ class Standing:
         self._failures: tuple[ev.InstanceFailed, ...] | None = None
         self._all_well_in: frozenset[str] | None = None
         self._due: list[tuple[datetime, frozenset[str]]] | None = None
+        self._learned: tuple[Sight, datetime | None] | None = None
+
+    def learned(self, seen: Sight, until: datetime | None) -> None:
+        """Take note that there is nothing new in it until then; None: as long as it is the same."""
+        self._learned = (seen, until)
+
+    def has_learned(self, seen: Sight, now: datetime) -> bool:
+        """Tell whether it is known already that there is nothing new in it."""
+        if self._learned is None:
+            return False
+        known, until = self._learned
+        return known.is_same(seen) and (until is None or now < until)
 
     def after(self, progress: Mapping[str, Progress]) -> Standing:
         """Return the standing of a later progress of the same instances, in the same order."""
@@ -348,7 +377,7 @@ class Live:
         self, operations: Mapping[str, OperationReport], ended_at: Mapping[str, datetime]
     ) -> Live:
         """Return the same look at the set with newer reports."""
-        return replace(self, operations=operations, ended_at=ended_at)
+        return Live(self.scale_set, operations, ended_at, self.is_rolling)
 
     def strangers(self, machines: Mapping[str, str]) -> Sequence[Instance]:
         """Return the instances that are not these machines (vm ids by instance id)."""

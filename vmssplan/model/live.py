@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import assert_never
 
 from vmssplan.model.actors import PlatformActions
-from vmssplan.model.images import ImageReference, image_version, same_image, same_name
+from vmssplan.model.images import ImageReference, same_image, same_name
 from vmssplan.model.plan import HealthSource, ModelFields, ScaleSetId
 from vmssplan.model.roster import Roster
 
@@ -137,7 +137,7 @@ class Instance:
             return True
         if self.image != wanted.image and not same_image(self.image, wanted.image):
             return False
-        version = image_version(wanted.image)
+        version = wanted.version
         return version is None or self.exact_version in (None, version)
 
     def is_current(self, wanted: ModelFields) -> bool:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 
-from vmssplan.model.images import ImageReference, same_image, same_name
+from vmssplan.model.images import ImageReference, image_version, same_image, same_name
 
 
 class UpgradeMode(StrEnum):
@@ -134,13 +135,21 @@ class ScaleSetId:
         return f"{self.resource_group}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelFields:
-    """The fields of the model a Plan can own; None means: not owned (or, live, not there)."""
+    """The fields of the model a Plan can own; None means: not owned (or, live, not there).
+
+    Without slots, so that what is asked of it for each instance is worked out once.
+    """
 
     image: ImageReference | None = None
     vm_size: str | None = None
     upgrade_policy: UpgradeMode | None = None
+
+    @cached_property
+    def version(self) -> str | None:
+        """The exact version of the image; None where it names none."""
+        return image_version(self.image) if self.image is not None else None
 
     def is_met_by(self, live: ModelFields) -> bool:
         """Tell whether every field set here has this value there."""
