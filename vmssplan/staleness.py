@@ -73,10 +73,10 @@ def runs_something_else(
 
     Somebody brought it to another version meanwhile, which no reviewer saw go.
     """
-    if planned.disposition is not Disposition.UPGRADE or instance.runs(rollout.model):
-        return None
     now = instance.exact_version
     if now is None or now == planned.version or ":" in planned.version:
+        return None
+    if planned.disposition is not Disposition.UPGRADE or instance.runs(rollout.model):
         return None
     name = f"instance {planned.instance_id}"
     return f"{name} ran {planned.version} when planned, and runs {now} now"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,15 +20,18 @@ from vmssplan.cli.connection import (
     open_session,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.cli.forecasting import LatenciesOption, Planned, SeedsOption, effort_of, latencies_of
-from vmssplan.cli.rehearsing import BAD_IMAGE_EFFORT, Effort, forecast, stage_of, with_bad_image
+from vmssplan.cli.rehearsing import BAD_IMAGE_EFFORT, Effort, forecasts, stage_of, with_bad_image
 from vmssplan.errors import ExitCode, Refused, UsageInvalid
 
 if TYPE_CHECKING:
     from vmssplan.cli.forecasting import KnownLatencies
+    from vmssplan.cli.rehearsing import Stage
     from vmssplan.forecast.alternatives import Choice
     from vmssplan.forecast.comparison import Outlook
     from vmssplan.model import Plan
+    from vmssplan.rollout import Rollout
 
 MOST_STRATEGIES = 12
 
@@ -79,7 +81,7 @@ def compare(
         async with open_session(connection, console) as session:
             return await plan_live(loaded, session, console, known)
 
-    planned = asyncio.run(take())
+    planned = result_of(take())
     if not planned.rollout.batch_count:
         console.out(f"{planned.rollout.plan}: there is no instance to upgrade, nothing to compare.")
         return ExitCode.SUCCESS
@@ -116,30 +118,31 @@ def _outlooks(
     effort: Effort,
     console: Console,
 ) -> list[Outlook]:
-    """Rehearse the Plan's own strategy, and each of the others."""
+    """Rehearse the Plan's own strategy, and each of the others, all side by side."""
     from vmssplan.forecast.alternatives import Choice
+    from vmssplan.forecast.comparison import Outlook
 
     own = Choice(plan.strategy.type, plan.strategy.batch_sizes)
-    found = [_outlook(str(own), planned, latencies, effort, console)]
-    found[0] = replace(found[0], is_of_plan=True)
-    found.extend(
-        _alternative(choice, planned, plan, latencies, effort, console)
-        for choice in choices
-        if choice != own
-    )
-    return found
+    named: list[tuple[str, Rollout | str]] = [(str(own), planned.rollout)]
+    named += [(str(one), _alternative(one, planned, plan)) for one in choices if one != own]
+    asked: list[tuple[Stage, Effort]] = []
+    for _, rollout in named:
+        if not isinstance(rollout, str):
+            stage = stage_of(rollout, planned.live, (), planned.at, latencies.document)
+            asked += [(stage, effort), (with_bad_image(stage), BAD_IMAGE_EFFORT)]
+    went = iter(forecasts(asked, console))
+    found = [
+        Outlook(name, refused=rollout)
+        if isinstance(rollout, str)
+        else Outlook(name, rollout.batch_count, next(went), next(went))
+        for name, rollout in named
+    ]
+    return [replace(found[0], is_of_plan=True), *found[1:]]
 
 
-def _alternative(
-    choice: Choice,
-    planned: Planned,
-    plan: Plan,
-    latencies: KnownLatencies,
-    effort: Effort,
-    console: Console,
-) -> Outlook:
+def _alternative(choice: Choice, planned: Planned, plan: Plan) -> Rollout | str:
+    """Return the rollout with another strategy, or why there is none."""
     from vmssplan.forecast.alternatives import with_choice
-    from vmssplan.forecast.comparison import Outlook
     from vmssplan.lint import Severity, lint_plan, lint_target
     from vmssplan.rollout import compute_rollout
 
@@ -147,27 +150,11 @@ def _alternative(
     findings = (*lint_plan(other), *lint_target(other, planned.live))
     wrong = [one.message for one in findings if one.severity is Severity.ERROR]
     if wrong:
-        return Outlook(str(choice), refused="; ".join(wrong))
+        return "; ".join(wrong)
     try:
-        rollout = compute_rollout(other, planned.live, planned.rollout.model)
+        return compute_rollout(other, planned.live, planned.rollout.model)
     except Refused as error:
-        return Outlook(str(choice), refused=error.message)
-    changed = replace(planned, rollout=rollout, plan=other)
-    return _outlook(str(choice), changed, latencies, effort, console)
-
-
-def _outlook(
-    name: str, planned: Planned, latencies: KnownLatencies, effort: Effort, console: Console
-) -> Outlook:
-    from vmssplan.forecast.comparison import Outlook
-
-    stage = stage_of(planned.rollout, planned.live, (), planned.at, latencies.document)
-    return Outlook(
-        name,
-        planned.rollout.batch_count,
-        forecast(stage, effort, console),
-        forecast(with_bad_image(stage), BAD_IMAGE_EFFORT, console),
-    )
+        return error.message
 
 
 def _draw(file: Path, outlooks: list[Outlook], planned: Planned) -> None:

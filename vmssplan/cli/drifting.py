@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from dataclasses import replace
 from enum import StrEnum
@@ -24,6 +23,7 @@ from vmssplan.cli.connection import (
     open_state,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.cli.planning import PathsArgument
 from vmssplan.errors import DocumentInvalid, ExitCode, NotFound, VmssplanError
 
@@ -72,7 +72,7 @@ def drift(
     connection = Connection(simulator, endpoint, ca_file, cloud, state_dir, state=state_place)
     loaded = load_plans(paths, os.environ)
     store = open_state(connection)
-    results = asyncio.run(_compare_all(loaded, connection, store, console))
+    results = result_of(_compare_all(loaded, connection, store, console))
     code = _worst(results)
     wanted = Format.JSON if as_json else output_format
     _print(wanted, loaded, results, code, connection, console)

@@ -17,7 +17,7 @@ from vmssplan.cli.rehearsing import (
     LEAST_SEEDS,
     SEEDS,
     Effort,
-    forecast,
+    forecasts,
     stage_of,
     with_bad_image,
 )
@@ -27,7 +27,9 @@ from vmssplan.errors import UsageInvalid
 if TYPE_CHECKING:
     from vmssplan.cli.connection import Connection
     from vmssplan.cli.console import Console
+    from vmssplan.cli.rehearsing import Stage
     from vmssplan.forecast import Forecast
+    from vmssplan.forecast.alternatives import Choice
     from vmssplan.lint import Finding
     from vmssplan.model import Plan, ScaleSet
     from vmssplan.report.forecast import Canary, Foreseen
@@ -148,30 +150,36 @@ def foresee(
     from vmssplan.report.forecast import Foreseen
 
     stage = stage_of(planned.rollout, planned.live, (), planned.at, latencies.document)
-    went = forecast(stage, effort, console)
-    bad: Forecast | None = None
-    canary: Canary | None = None
+    asked = [(stage, effort)]
+    other = None
     if planned.rollout.batch_count:
-        bad = forecast(with_bad_image(stage), BAD_IMAGE_EFFORT, console)
-        canary = _canary(planned, bad, latencies, console)
+        asked.append((with_bad_image(stage), BAD_IMAGE_EFFORT))
+        other = _canary_first(planned, latencies)
+    if other is not None:
+        asked.append((other[1], CANARY_EFFORT))
+    went, *bad = forecasts(asked, console)
     cut_at = effort.seconds if went.seeds < effort.seeds else None
-    return Foreseen(went, bad, latencies.basis, cut_at, canary)
+    canary = _canary(other[0], *bad) if other is not None else None
+    return Foreseen(went, bad[0] if bad else None, latencies.basis, cut_at, canary)
 
 
-def _canary(
-    planned: Planned, bad: Forecast, latencies: KnownLatencies, console: Console
-) -> Canary | None:
-    """Return what a bad image would hit if one instance went first; None where that is no gain."""
-    if planned.plan is None or bad.touched_p50 <= 1:
+def _canary_first(planned: Planned, latencies: KnownLatencies) -> tuple[Choice, Stage] | None:
+    """Return the rollout of a bad image with one instance ahead; None where one goes first."""
+    from vmssplan.forecast.alternatives import canary_first, first_batch
+
+    if planned.plan is None or first_batch(planned.rollout) <= 1:
         return None
-    from vmssplan.forecast.alternatives import canary_first
+    found = canary_first(planned.plan, planned.rollout, planned.live)
+    if found is None:
+        return None
+    choice, rollout = found
+    stage = stage_of(rollout, planned.live, (), planned.at, latencies.document)
+    return choice, with_bad_image(stage)
+
+
+def _canary(choice: Choice, as_planned: Forecast, canary_first: Forecast) -> Canary | None:
+    """Return what a bad image would hit if one instance went first; None where that is no gain."""
     from vmssplan.report.forecast import Canary
 
-    other = canary_first(planned.plan, planned.rollout, planned.live)
-    if other is None:
-        return None
-    choice, rollout = other
-    stage = stage_of(rollout, planned.live, (), planned.at, latencies.document)
-    found = forecast(with_bad_image(stage), CANARY_EFFORT, console)
-    is_better = not found.completed and found.touched_p95 < bad.touched_p50
-    return Canary(str(choice), found.touched_p95) if is_better else None
+    is_better = not canary_first.completed and canary_first.touched_p95 < as_planned.touched_p50
+    return Canary(str(choice), canary_first.touched_p95) if is_better else None

@@ -23,6 +23,7 @@ from vmssplan.cli.connection import (
     open_state,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.cli.executing import JsonOption
 from vmssplan.errors import ExitCode, NotFound, UsageInvalid
 
@@ -217,7 +218,6 @@ def _ask_what_if(
     rollout: Rollout, events: Sequence[Event], overrides: Sequence[str], console: Console
 ) -> int:
     """Rehearse the same failure under another Plan, and say what comes out beside what did."""
-    import asyncio
     import json
 
     from vmssplan.backends.twin import make_twin, twin_scenario
@@ -243,6 +243,6 @@ def _ask_what_if(
     document = snapshot_document(live, (), events[0].at, plan.model.image)
     scenario = with_faults(document, same_failures(events))
     twin = make_twin(twin_scenario(scenario), 1)
-    went = asyncio.run(rehearse(other, twin.backend, twin.clock, AllIsWell(), YesMan(other)))
+    went = result_of(rehearse(other, twin.backend, twin.clock, AllIsWell(), YesMan(other)))
     console.out(what_if_text(replayed(rollout, events), events, went, " ".join(overrides)))
     return ExitCode.SUCCESS

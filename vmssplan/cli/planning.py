@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from datetime import timedelta
 from enum import StrEnum
@@ -23,6 +22,7 @@ from vmssplan.cli.connection import (
     open_session,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.cli.executing import InputOption, LockTimeoutOption, lock_patience, may_ask
 from vmssplan.cli.forecasting import (
     KnownLatencies,
@@ -133,7 +133,7 @@ def plan(
     span = _expiry(expires, out)
     known = latencies_of(connection, latencies)
     rules = policy_of(policy)
-    planned = asyncio.run(_plan_all(loaded, connection, known, rules, console))
+    planned = result_of(_plan_all(loaded, connection, known, rules, console))
     rollouts = [one.rollout for one in planned]
     effort = effort_of(forecast_seeds, is_wanted=not no_forecast)
     foreseen = [foresee(one, effort, known, console) for one in planned]
@@ -231,7 +231,7 @@ def snapshot(
             at = session.clock.now()
             return snapshot_text(live, versions, at, image, further)
 
-    text = asyncio.run(take())
+    text = result_of(take())
     if out is None:
         console.out(text)
         return ExitCode.SUCCESS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import multiprocessing
 import os
@@ -11,6 +10,8 @@ from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from vmssplan.cli.event_loop import result_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,9 @@ BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS = 20, 1.0
 LEAST_SEEDS = 5
 WORTH_A_PROCESS_SECONDS = 0.5
 TOLD_AFTER_SECONDS = 2.0
+PARTS_A_PROCESS = 8
 NEW_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+JOBS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,50 +94,99 @@ def with_bad_image(stage: Stage) -> Stage:
     return replace(stage, document=document, scenario=twin_scenario(document), is_bad=True)
 
 
-def forecast(stage: Stage, effort: Effort, console: Console) -> Forecast:
-    """Rehearse with seeds from 1 on; progress is told when it takes long."""
+def forecasts(asked: Sequence[tuple[Stage, Effort]], console: Console) -> list[Forecast]:
+    """Rehearse each with seeds from 1 on, all of them side by side where that is worth it.
+
+    Progress is told when it takes long.
+    """
     from vmssplan.forecast import forecast_of
 
-    return forecast_of(rehearse_all(stage, effort, console), stage.rollout.bounds.total)
+    went = _rehearse([_Begun.of(*one) for one in asked], console)
+    return [
+        forecast_of(trials, stage.rollout.bounds.total)
+        for (stage, _), trials in zip(asked, went, strict=True)
+    ]
 
 
-def rehearse_all(stage: Stage, effort: Effort, console: Console) -> list[Trial]:
-    """Rehearse with seeds from 1 on, over all processors where that is worth it."""
-    rehearser = _Rehearser(stage)
-    trials: list[Trial] = []
-    each = float("inf")
-    # The first one also fills caches, so that only the second tells how long one takes.
-    for seed in range(1, min(2, effort.seeds) + 1):
-        begun = time.perf_counter()
-        trials.append(rehearser.rehearse(seed))
-        each = min(each, time.perf_counter() - begun)
-    jobs = os.cpu_count() or 1
-    seeds = range(len(trials) + 1, effort.affordable(each, jobs) + 1)
-    expected = each * len(seeds)
-    if jobs == 1 or expected < WORTH_A_PROCESS_SECONDS:
-        return [*trials, *(rehearser.rehearse(seed) for seed in seeds)]
-    if expected / jobs > max(TOLD_AFTER_SECONDS, effort.seconds or 0):
+@dataclass(slots=True)
+class _Begun:
+    """A stage that was rehearsed so often that it is known how long one more takes."""
+
+    rehearser: _Rehearser
+    effort: Effort
+    trials: list[Trial]
+    each_seconds: float
+    seeds: range
+    """Those still to be rehearsed."""
+
+    @classmethod
+    def of(cls, stage: Stage, effort: Effort) -> _Begun:
+        """Rehearse it once; a second time where it depends on the time how often it is done.
+
+        The first one also fills caches, so that only the second tells how long one takes.
+        """
+        rehearser = _Rehearser(stage)
+        begun = cls(rehearser, effort, [], float("inf"), range(1, effort.seeds + 1))
+        begun.go_on()
+        if begun.seeds and effort.affordable(begun.each_seconds, JOBS) < effort.seeds:
+            begun.go_on()
+        begun.seeds = begun.seeds[: effort.affordable(begun.each_seconds, JOBS) - len(begun.trials)]
+        return begun
+
+    def go_on(self) -> None:
+        """Rehearse once more, here."""
+        began = time.perf_counter()
+        self.trials.append(self.rehearser.rehearse(self.seeds[0]))
+        self.each_seconds = min(self.each_seconds, time.perf_counter() - began)
+        self.seeds = self.seeds[1:]
+
+    @property
+    def seconds(self) -> float:
+        """How long the rest takes in one process."""
+        return self.each_seconds * len(self.seeds)
+
+
+def _rehearse(stages: Sequence[_Begun], console: Console) -> list[list[Trial]]:
+    """Finish what has begun, in this process where that is quick, else over all processors."""
+    expected = sum(one.seconds for one in stages)
+    if JOBS == 1 or expected < WORTH_A_PROCESS_SECONDS:
+        for one in stages:
+            while one.seeds:
+                one.go_on()
+        return [one.trials for one in stages]
+    allowed = sum(one.effort.seconds or 0 for one in stages)
+    if expected / JOBS > max(TOLD_AFTER_SECONDS, allowed):
+        plan, times = stages[0].rehearser.stage.rollout.plan, sum(len(one.seeds) for one in stages)
         console.say(
-            f"Rehearsing {stage.rollout.plan} {len(seeds)} times,"
-            f" about {expected / jobs:.0f} s (--no-forecast leaves it out) ..."
+            f"Rehearsing {plan} {times} times,"
+            f" about {expected / JOBS:.0f} s (--no-forecast leaves it out) ..."
         )
-    return [*trials, *_in_processes(stage, seeds, jobs)]
+    rest = _in_processes(stages, expected / (JOBS * PARTS_A_PROCESS))
+    return [[*one.trials, *more] for one, more in zip(stages, rest, strict=True)]
 
 
-def _in_processes(stage: Stage, seeds: Sequence[int], jobs: int) -> list[Trial]:
-    size = max(1, len(seeds) // (jobs * 4))
-    parts = [seeds[start : start + size] for start in range(0, len(seeds), size)]
+def _in_processes(stages: Sequence[_Begun], part_seconds: float) -> list[list[Trial]]:
+    """Deal the seeds out in parts that take about so long each."""
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(jobs, context, _adopt, (stage,)) as pool:
-        return [trial for part in pool.map(_rehearse_part, parts) for trial in part]
+    adopted = [one.rehearser for one in stages]
+    with ProcessPoolExecutor(JOBS, context, _adopt, (adopted,)) as pool:
+        dealt = [
+            [
+                pool.submit(_rehearse_part, number, one.seeds[start : start + size])
+                for start in range(0, len(one.seeds), size)
+            ]
+            for number, one in enumerate(stages)
+            if (size := max(1, round(part_seconds / one.each_seconds)))
+        ]
+        return [[trial for part in parts for trial in part.result()] for parts in dealt]
 
 
 class _Rehearser:
     """Rehearses one stage, in one process."""
 
     def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+        self.stage = stage
         self._twins: Twins | None = None
 
     def rehearse(self, seed: int) -> Trial:
@@ -143,23 +195,23 @@ class _Rehearser:
         from vmssplan.forecast import trial
         from vmssplan.forecast.trial import NewIsBad
 
-        stage = self._stage
+        stage = self.stage
         if self._twins is None:
             self._twins = Twins(stage.scenario)
         probes = NewIsBad(stage.rollout) if stage.is_bad else None
-        return asyncio.run(trial(stage.rollout, self._twins.twin(seed), seed, probes))
+        return result_of(trial(stage.rollout, self._twins.twin(seed), seed, probes))
 
 
 _adopted: list[_Rehearser] = []
 
 
-def _adopt(stage: Stage) -> None:
+def _adopt(rehearsers: Sequence[_Rehearser]) -> None:
     # What is there already stays, and what comes goes by itself: to look through it all for
     # circles again and again costs more than the few there are.
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS_BETWEEN_COLLECTIONS)
-    _adopted[:] = [_Rehearser(stage)]
+    _adopted[:] = rehearsers
 
 
-def _rehearse_part(seeds: Sequence[int]) -> list[Trial]:
-    return [_adopted[0].rehearse(seed) for seed in seeds]
+def _rehearse_part(number: int, seeds: Sequence[int]) -> list[Trial]:
+    return [_adopted[number].rehearse(seed) for seed in seeds]

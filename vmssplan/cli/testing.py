@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import multiprocessing
 import os
@@ -17,6 +16,7 @@ import typer
 
 from vmssplan.cli.connection import NoColorOption
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.errors import DocumentInvalid, ExitCode, Refused, UsageInvalid, VmssplanError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _carry_out(one: RolloutTest) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def rehearsed(one: RolloutTest) -> tuple[Rollout, Rehearsal]:
     """Carry a test out; raises what apply would raise before it begins."""
-    return asyncio.run(_rehearsed(one))
+    return result_of(_rehearsed(one))
 
 
 async def _rehearsed(one: RolloutTest) -> tuple[Rollout, Rehearsal]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from vmssplan.cli.connection import (
     open_session,
 )
 from vmssplan.cli.console import Console
+from vmssplan.cli.event_loop import result_of
 from vmssplan.cli.forecasting import latencies_of
 from vmssplan.cli.planning import plan_live, single_plan
 from vmssplan.durations import parse_duration
@@ -101,7 +101,7 @@ def verify(
         live, wanted = made_up(loaded.plan, instances)
     else:
         connection = Connection(simulator, endpoint, ca_file, cloud, state_dir)
-        live, wanted = asyncio.run(_observed(loaded, connection, console))
+        live, wanted = result_of(_observed(loaded, connection, console))
     found = _verified(loaded, live, wanted, max_instances, troubles, span, console)
     if as_json:
         console.out(readable_json(verification_json(found)))

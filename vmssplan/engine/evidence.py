@@ -53,12 +53,13 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     for request in state.in_flight:
         facts.extend(_settle(rollout, state, request, live, now))
     facts.extend(_pending_facts(rollout, state, live, now))
-    machines = rollout.machines
+    machines, serving = rollout.machines, live.serving(rollout.health.source)
     for instance_id in _to_judge(state, live, now):
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
         if instance is not None and instance.vm_id != machines[instance_id]:
             instance = None
-        fact = _health_fact(rollout, instance_id, one, instance, now)
+        is_serving = instance_id in serving
+        fact = _health_fact(rollout, one, instance_id, instance, now, is_serving=is_serving)
         if fact is not None:
             facts.append(fact)
     if not facts:
@@ -138,18 +139,23 @@ def seen_instance(instance: Instance, source: HealthSource) -> PlannedInstance:
 
 
 def _health_fact(
-    rollout: Rollout, instance_id: str, one: Progress, instance: Instance | None, now: datetime
+    rollout: Rollout,
+    one: Progress,
+    instance_id: str,
+    instance: Instance | None,
+    now: datetime,
+    *,
+    is_serving: bool,
 ) -> ev.InstanceEvent | None:
-    """Return what is new about its health, None for nothing."""
+    """Return what is new about its health, None for nothing; no instance means it is gone."""
     if instance is None:
         if one.phase is Phase.AWAITING:
             return ev.InstanceSkipped(now, instance_id, GONE)
         return None
-    source = rollout.health.source
-    is_healthy = instance.is_in_service(source)
-    if is_healthy and one.healthy_since is None:
+    if is_serving and one.healthy_since is None:
         return ev.InstanceBecameHealthy(now, instance_id)
-    if not is_healthy and one.healthy_since is not None:
+    source = rollout.health.source
+    if not is_serving and one.healthy_since is not None:
         seen = instance.health_text(source)
         if one.phase is Phase.READY and one.falls >= MOST_FALLS:
             why = f"ready and sick again {one.falls + 1} times: {seen}"
@@ -189,17 +195,20 @@ def _settle(
         for i in request.instance_ids
         if i in live.instances and live.instances[i].vm_id == machines[i]
     }
-    if any(one.is_busy for one in known.values()) or _is_list_behind(
-        rollout, request, report, live, known.values(), now
-    ):
+    if any(one.is_busy for one in known.values()):
+        return
+    outdated = {i: one for i, one in known.items() if not one.is_current(rollout.model)}
+    if _is_list_behind(request, report, live, outdated.values(), now):
         return
     for instance_id in request.instance_ids:
         if state.progress[instance_id].phase is not Phase.OPERATING:
             continue
-        if instance_id in known:
-            yield _settled_instance(rollout, request, known[instance_id], report, now)
-        else:
+        if instance_id not in known:
             yield ev.InstanceSkipped(now, instance_id, GONE)
+        elif instance_id not in outdated and known[instance_id].provisioning_state != FAILED:
+            yield ev.InstanceUpgraded(now, instance_id)
+        else:
+            yield _not_upgraded(request, known[instance_id], report, now)
     yield _ended(request, report, now)
 
 
@@ -232,11 +241,10 @@ def _ended(request: InFlight, report: OperationReport | None, now: datetime) -> 
 
 
 def _is_list_behind(
-    rollout: Rollout,
     request: InFlight,
     report: OperationReport | None,
     live: Live,
-    instances: Iterable[Instance],
+    outdated: Iterable[Instance],
     now: datetime,
 ) -> bool:
     """Tell whether the operation succeeded a moment ago on what is still listed as outdated."""
@@ -244,28 +252,23 @@ def _is_list_behind(
     if report is None or report.status is not OperationStatus.SUCCEEDED or ended_at is None:
         return False
     return now < ended_at + SETTLE_TIME and any(
-        not one.is_current(rollout.model)
-        and one.provisioning_state != FAILED
-        and not one.protected_from_scale_set_actions
-        for one in instances
+        one.provisioning_state != FAILED and not one.protected_from_scale_set_actions
+        for one in outdated
     )
 
 
-def _settled_instance(
-    rollout: Rollout,
+def _not_upgraded(
     request: InFlight,
     instance: Instance,
     report: OperationReport | None,
     now: datetime,
 ) -> ev.Event:
-    """Judge by the instance first: a set-wide failure may be an old error told again.
+    """Say what became of an instance that is outdated or Failed after the operation on it.
 
-    A Failed instance whose request was never accepted may have failed before it: try it again.
+    A Failed one whose request was never accepted may have failed before it: try it again.
     """
     instance_id = instance.instance_id
     is_failed = instance.provisioning_state == FAILED
-    if instance.is_current(rollout.model) and not is_failed:
-        return ev.InstanceUpgraded(now, instance_id)
     if instance.protected_from_scale_set_actions:
         return ev.InstanceSkipped(now, instance_id, PROTECTED)
     if report is None and not (is_failed and request.operation):

@@ -83,6 +83,17 @@ def canary_first(plan: Plan, rollout: Rollout, live: ScaleSet) -> tuple[Choice, 
         return None
 
 
+def first_batch(rollout: Rollout) -> int:
+    """Return how many instances are worked on first, at most."""
+    for step in rollout.steps:
+        match step:
+            case UpgradeBatch():
+                return len(step.instance_ids)
+            case UpgradeWindow():
+                return step.window
+    return 0
+
+
 def largest_batch(rollout: Rollout) -> int:
     """Return how many instances are worked on at once, at most."""
     batches = (len(one.instance_ids) for one in rollout.steps if isinstance(one, UpgradeBatch))
