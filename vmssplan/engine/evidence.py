@@ -54,12 +54,12 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
         facts.extend(_settle(rollout, state, request, live, now))
     facts.extend(_pending_facts(rollout, state, live, now))
     machines, serving = rollout.machines, live.serving(rollout.health.source)
+    check = _HealthCheck(rollout, now)
     for instance_id in _to_judge(state, live, now):
         one, instance = state.progress[instance_id], live.instances.get(instance_id)
         if instance is not None and instance.vm_id != machines[instance_id]:
             instance = None
-        is_serving = instance_id in serving
-        fact = _health_fact(rollout, one, instance_id, instance, now, is_serving=is_serving)
+        fact = check.fact(one, instance_id, instance, is_serving=instance_id in serving)
         if fact is not None:
             facts.append(fact)
     if not facts:
@@ -138,49 +138,61 @@ def seen_instance(instance: Instance, source: HealthSource) -> PlannedInstance:
     )
 
 
-def _health_fact(
-    rollout: Rollout,
-    one: Progress,
-    instance_id: str,
-    instance: Instance | None,
-    now: datetime,
-    *,
-    is_serving: bool,
-) -> ev.InstanceEvent | None:
-    """Return what is new about its health, None for nothing; no instance means it is gone."""
-    if instance is None:
-        if one.phase is Phase.AWAITING:
-            return ev.InstanceSkipped(now, instance_id, GONE)
+class _HealthCheck:
+    """What one look says of the health of instances; who stands alike is judged once."""
+
+    def __init__(self, rollout: Rollout, now: datetime) -> None:
+        self._source, self._health, self._now = rollout.health.source, rollout.health, now
+        # By identity: the state that is asked about holds every one of them.
+        self._verdicts: dict[int, Verdict] = {}
+
+    def fact(
+        self, one: Progress, instance_id: str, instance: Instance | None, *, is_serving: bool
+    ) -> ev.InstanceEvent | None:
+        """Return what is new about it, None for nothing; no instance means it is gone."""
+        now = self._now
+        if instance is None:
+            if one.phase is Phase.AWAITING:
+                return ev.InstanceSkipped(now, instance_id, GONE)
+            return None
+        if is_serving and one.healthy_since is None:
+            return ev.InstanceBecameHealthy(now, instance_id)
+        if not is_serving and one.healthy_since is not None:
+            return self._sick(one, instance)
+        match self._verdict(one):
+            case Verdict.SUCCESSFUL:
+                return ev.InstanceReady(now, instance_id)
+            case Verdict.FAILED:
+                limit, seen = self._health.deadline, instance.health_text(self._source)
+                why = f"not healthy within {format_duration(limit)} of its upgrade: {seen}"
+                return self._failed(instance_id, "HealthDeadlineExceeded", why)
         return None
-    if is_serving and one.healthy_since is None:
-        return ev.InstanceBecameHealthy(now, instance_id)
-    source = rollout.health.source
-    if not is_serving and one.healthy_since is not None:
-        seen = instance.health_text(source)
+
+    def _sick(self, one: Progress, instance: Instance) -> ev.InstanceEvent:
+        seen = instance.health_text(self._source)
         if one.phase is Phase.READY and one.falls >= MOST_FALLS:
             why = f"ready and sick again {one.falls + 1} times: {seen}"
-            return ev.InstanceFailed(now, instance_id, ev.FailurePhase.HEALTH, "HealthFlaps", why)
-        return ev.InstanceBecameUnhealthy(now, instance_id, seen)
-    evidence = HealthEvidence(one.upgraded_at or now, one.healthy_since)
-    match health_verdict(evidence, rollout.health, now):
-        case Verdict.SUCCESSFUL:
-            return ev.InstanceReady(now, instance_id)
-        case Verdict.FAILED:
-            limit = format_duration(rollout.health.deadline)
-            return ev.InstanceFailed(
-                now,
-                instance_id,
-                ev.FailurePhase.HEALTH,
-                "HealthDeadlineExceeded",
-                f"not healthy within {limit} of its upgrade: {instance.health_text(source)}",
-            )
-    return None
+            return self._failed(instance.instance_id, "HealthFlaps", why)
+        return ev.InstanceBecameUnhealthy(self._now, instance.instance_id, seen)
+
+    def _failed(self, instance_id: str, code: str, why: str) -> ev.InstanceFailed:
+        return ev.InstanceFailed(self._now, instance_id, ev.FailurePhase.HEALTH, code, why)
+
+    def _verdict(self, one: Progress) -> Verdict:
+        known = self._verdicts.get(id(one))
+        if known is None:
+            evidence = HealthEvidence(one.upgraded_at or self._now, one.healthy_since)
+            known = self._verdicts[id(one)] = health_verdict(evidence, self._health, self._now)
+        return known
 
 
 def _settle(
     rollout: Rollout, state: RunState, request: InFlight, live: Live, now: datetime
 ) -> Iterator[ev.Event]:
-    """Yield how a request ended; nothing while it runs, or while that cannot be told."""
+    """Yield how a request ended; nothing while it runs, or while that cannot be told.
+
+    Judged by the instances first: a set-wide failure may be an old error told again.
+    """
     if not _may_settle(request, live):
         return
     report = None if request.is_in_doubt else live.operations.get(request.operation)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, assert_never
+from itertools import groupby
+from typing import TYPE_CHECKING, assert_never, cast, get_args
 
 from vmssplan.engine import events as ev
 from vmssplan.engine.state import (
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 QUIET_TIME = timedelta(minutes=5)
 """When nothing was tried for this long, the next deferral is not held against the last ones."""
 
+_OtherEvent = ev.RequestEvent | ev.AutoscaleEvent | ev.GateEvent | ev.PeopleEvent | ev.RunEvent
+_OF_INSTANCES = frozenset[type](get_args(ev.InstanceEvent))
 _SAYING_NO_MORE = frozenset({ev.InstanceUpgraded, ev.InstanceBecameHealthy, ev.InstanceReady})
 """Events of an instance that have nothing in them but when and of which."""
 
@@ -44,19 +47,17 @@ def evolve(state: RunState, *events: ev.Event) -> RunState:
     Events of instances in a row are taken together: one copy of the progress for all of them.
     """
     before, row = state, list[ev.InstanceEvent]()
-    for event in events:
-        if isinstance(event, ev.InstanceEvent):
-            row.append(event)
-        else:
-            state = _evolved(_instances_evolved(state, row), event)
+    for kind, group in groupby(events, type):
+        if kind in _OF_INSTANCES:
+            row.extend(cast("Iterable[ev.InstanceEvent]", group))
+            continue
+        for event in group:
+            state = _evolved(_instances_evolved(state, row), cast("_OtherEvent", event))
             row = []
     return _instances_evolved(state, row).after(before)
 
 
-def _evolved(
-    state: RunState,
-    event: ev.RequestEvent | ev.AutoscaleEvent | ev.GateEvent | ev.PeopleEvent | ev.RunEvent,
-) -> RunState:
+def _evolved(state: RunState, event: _OtherEvent) -> RunState:
     if isinstance(event, ev.RequestEvent):
         return _request_evolved(state, event)
     if isinstance(event, ev.AutoscaleEvent):
@@ -187,23 +188,27 @@ def _instances_evolved(state: RunState, events: Sequence[ev.InstanceEvent]) -> R
         return state
     progress = dict(state.progress)
     deferral, refusal = state.deferral, state.refusal
-    before, last, after = Progress(Phase.PENDING, 0), events[0], Progress(Phase.PENDING, 0)
-    for event in events:
-        one = progress[event.instance_id]
-        if one is not before or not _says_the_same(event, last):
-            before, last, after = one, event, _progress_evolved(one, event)
-        progress[event.instance_id] = after
-        if isinstance(event, ev.InstanceUpgraded):
-            deferral = None
-        elif isinstance(event, ev.InstanceSkipped):
-            refusal = None
+    for kind, group in groupby(events, type):
+        if kind in _SAYING_NO_MORE:
+            _take_alike(progress, group)
+        else:
+            for event in group:
+                one = progress[event.instance_id]
+                progress[event.instance_id] = _progress_evolved(one, event)
+        deferral = None if kind is ev.InstanceUpgraded else deferral
+        refusal = None if kind is ev.InstanceSkipped else refusal
     return replace(state, progress=progress, deferral=deferral, refusal=refusal)
 
 
-def _says_the_same(event: ev.InstanceEvent, other: ev.InstanceEvent) -> bool:
-    """Tell whether an Event says of its instance what the other one said of another."""
-    kind = type(event)
-    return kind is type(other) and kind in _SAYING_NO_MORE and event.at == other.at
+def _take_alike(progress: dict[str, Progress], events: Iterable[ev.InstanceEvent]) -> None:
+    """Take in Events that differ in time and instance only; who stands alike shares one value."""
+    before = after = None
+    at: datetime | None = None
+    for event in events:
+        one = progress[event.instance_id]
+        if after is None or one is not before or event.at != at:
+            before, at, after = one, event.at, _progress_evolved(one, event)
+        progress[event.instance_id] = after
 
 
 def _progress_evolved(one: Progress, event: ev.InstanceEvent) -> Progress:
