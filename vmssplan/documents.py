@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+
+from msgspec import Struct
 
 from vmssplan.durations import format_duration, parse_duration
 from vmssplan.errors import DocumentInvalid, Problem
@@ -67,6 +69,9 @@ def _converter() -> Converter:
     converter.register_unstructure_hook_factory(is_dataclass, lambda kind: _writer(kind, converter))
     converter.register_structure_hook_factory(is_dataclass, lambda kind: _reader(kind, converter))
     converter.register_unstructure_hook_factory(
+        _is_struct, lambda kind: _struct_writer(kind, converter)
+    )
+    converter.register_unstructure_hook_factory(
         _is_tagged_union, lambda _: lambda value: _tagged(value, converter)
     )
     converter.register_structure_hook_factory(
@@ -80,6 +85,23 @@ def _writer(kind: type, converter: Converter) -> Any:
 
     renames = {field.name: override(rename=document_key(field.name)) for field in fields(kind)}
     return make_dict_unstructure_fn(kind, converter, **renames)  # type: ignore[arg-type]
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
+
+
+def _struct_writer(kind: type, converter: Converter) -> Any:
+    """Return what writes a struct, of a kind that is only written and never read."""
+    hints = [(name, document_key(name), hint) for name, hint in get_type_hints(kind).items()]
+
+    def unstructure(value: Any) -> dict[str, Any]:
+        return {
+            key: converter.unstructure(getattr(value, name), unstructure_as=hint)
+            for name, key, hint in hints
+        }
+
+    return unstructure
 
 
 def _reader(kind: type, converter: Converter) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from tests.azurite import KEY
 from tests.support.blobs import ENVIRONMENT, NO_PAUSES, Hourglass, Mischief, Shared
+from tests.support.copying import replace
 from tests.support.values import START, TARGET, rollout
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Hold

@@ -6,13 +6,13 @@ Two stores over one place stand for two machines, or for two people at one folde
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.blobs import Shared
+from tests.support.copying import replace
 from tests.support.values import START, TARGET, rollout
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Abort, Approve, GoOn, Hold, Instruction, Reject, RollBack

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.contract.backends import TARGET, every_door
 from tests.simulator_worlds import KEY, small_world
+from tests.support.copying import replace
 from vmssplan.model import AutomaticRepairs, PlatformActions
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.contract.backends import TARGET, every_door
 from tests.simulator_worlds import KEY, SUBSCRIPTION, small_world
+from tests.support.copying import replace
 from vmss_simulator.commands import DeleteAutoscale, WriteAutoscale
 from vmss_simulator.effects import LoseReply, LoseRequest, RefuseRequest, ThrottleRequest
 from vmss_simulator.faults import FaultRule

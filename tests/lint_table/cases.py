@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.support.copying import replace
 from tests.support.values import amount, instance, plan, scale_set, strategy
 from vmssplan.batching import max_unavailable
 from vmssplan.model import (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.values import NEW, START
 from vmssplan.backends.twin import make_twin, twin_scenario, with_bad_image
 from vmssplan.durations import format_duration

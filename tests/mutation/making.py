@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING
 
 from tests.mutation.operators import expression_mutants, is_text, match_mutants, statement_mutants
+from tests.support.copying import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

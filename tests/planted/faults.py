@@ -491,8 +491,8 @@ PLANTED = (
         _fault(
             "health has no deadline",
             "evidence",
-            "        case Verdict.FAILED:\n            limit",
-            "        case Verdict.ERROR:\n            limit",
+            "            case Verdict.FAILED:\n                limit",
+            "            case Verdict.ERROR:\n                limit",
         ),
         "two by one",
         0,
@@ -524,8 +524,8 @@ PLANTED = (
         _fault(
             "an instance that is gone is waited for",
             "evidence",
-            "        if one.phase is Phase.AWAITING:\n            return ev.InstanceSkipped",
-            "        if False:\n            return ev.InstanceSkipped",
+            "            if one.phase is Phase.AWAITING:\n                return ev.InstanceSkipped",
+            "            if False:\n                return ev.InstanceSkipped",
         ),
         "two by one",
         1,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.strategies import AMOUNTS, AVAILABILITIES, PLANS, STRATEGIES, scale_sets
 from vmssplan import batching
 from vmssplan.errors import Refused

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.runs import Killed, Killer, MemoryJournal, compute, run_in
 from tests.support.strategies import world_plans, worlds
 from tests.support.values import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.test_replay import planned
+from tests.support.copying import replace
 from tests.support.runs import MemoryJournal, ScriptedProbes, run_in
 from tests.support.strategies import world_plans, worlds
 from tests.worlds import make_world

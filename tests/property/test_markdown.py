@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.hostile import HOSTILE
 from tests.support.rendering import GITHUB, NO_WIDTH, cells, html_blocks, inlines, pieces, shown
 from tests.support.reports import regional

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.strategies import AMOUNTS, AVAILABILITIES, worlds
 from tests.support.values import TARGET, minutes, plan, seconds
 from tests.support.working import taken_below, work_in

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.reports import spread
 from tests.support.strategies import PLANS, scale_sets
 from tests.unit.test_report_text import thousand

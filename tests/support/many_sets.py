@@ -6,10 +6,11 @@ import asyncio
 import json
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryInbox, Nobody, ScriptedProbes
 from vmss_simulator.errors import ArmError
 from vmss_simulator.scenario import parse_scenario

@@ -12,7 +12,6 @@ import json
 import re
 import types
 import typing
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from azure.mgmt.compute._utils.model_base import Model
 from azure.mgmt.monitor import models as monitor
 
 from tests.contract.sdk_shapes import fields_of
+from tests.support.copying import replace
 from vmss_simulator.arm.messages import json_bytes
 from vmss_simulator.door import Door
 

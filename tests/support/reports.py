@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.support.copying import replace
 from tests.support.values import (
     NEW,
     START,

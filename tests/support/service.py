@@ -9,11 +9,12 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.values import START, seconds
 from vmssplan.errors import EtagChanged, NotFound, VmssplanError
 from vmssplan.model import (

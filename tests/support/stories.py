@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryInbox, MemoryJournal, Nobody, compute, executor
 from tests.support.values import START, at_most, plan, strategy
 from tests.worlds import make_world

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.values import (
     NEW_IMAGE,
     SIZE,

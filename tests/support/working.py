@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.service import FakeService, with_instance, without_instance
 from tests.support.values import instance, seconds
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tests.support.copying import replace
 from tests.support.runs import Killed, Killer, MemoryJournal, Nobody, ScriptedProbes, compute
 from tests.support.values import TARGET
 from tests.swarm.cases import Case, Life

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.values import rollout, scale_set
 from vmssplan.actors import platform_notes
 from vmssplan.backends.arm_documents import read_platform_actions

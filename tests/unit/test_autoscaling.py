@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.service import FakeService
 from tests.support.values import START, TARGET, autoscale_setting, scale_set
 from vmssplan.autoscaling import AutoscaleKeeper, pinned

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.service import with_instance, without_instance
 from tests.support.states import LIVE, WINDOW, started, upgrading, written
 from tests.support.values import (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.states import LIVE, WINDOW, at_step, put_off, started, upgrading
 from tests.support.values import (
     START,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryJournal, run
 from tests.support.service import FakeService, with_instance, with_model
 from tests.support.values import (

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.runs import PASSED, MemoryInbox, MemoryJournal, ScriptedProbes, run
 from tests.support.service import FakeService, with_instance, with_model
 from tests.support.states import upgrading

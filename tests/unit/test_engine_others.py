@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryJournal, executor, run
 from tests.support.service import FakeService, with_instance, with_model, without_instance
 from tests.support.values import (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryInbox, MemoryJournal, run
 from tests.support.service import FakeService, with_model
 from tests.support.values import NEW_IMAGE, START, rollout, scale_set, seconds

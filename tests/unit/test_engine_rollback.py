@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes, run
 from tests.support.service import FakeService, with_model
 from tests.support.values import (

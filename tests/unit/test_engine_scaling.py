@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tests.support.copying import replace
 from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes, run
 from tests.support.service import FakeService, with_instance, without_instance
 from tests.support.values import (

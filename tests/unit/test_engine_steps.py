@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.service import with_instance, with_model
 from tests.support.states import LIVE, at_step, started, upgrading, written
 from tests.support.values import (

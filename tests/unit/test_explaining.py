@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.program import PLANS, SCENARIOS
+from tests.support.copying import replace
 from tests.support.reports import begun, guarded, guarded_batch, people, twelve, way_back
 from tests.support.values import START, at_most, rollout, scale_set, seconds, strategy
 from vmssplan.engine import RunState, evolve

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from tests.support.strategies import MOMENTS
 from tests.support.values import START, minutes, seconds
 from vmssplan.gates import (

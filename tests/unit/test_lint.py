@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from tests.support.copying import replace
 from vmssplan.lint import Finding, Severity, lint_plan, lint_target
 from vmssplan.model import (
     Amount,
@@ -60,7 +60,7 @@ def scale_set(count: int, *, domains: bool = True, **changes: object) -> ScaleSe
         for number in range(count)
     )
     live = ScaleSet(TARGET, "westeurope", '"1"', ModelFields(image=JAMMY), instances=instances)
-    return replace(live, **changes)  # type: ignore[arg-type]
+    return replace(live, **changes)
 
 
 def percent(value: int) -> Amount:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.values import NEW_IMAGE, TARGET, instance, scale_set
 from vmssplan.lint import lint_plan, lint_target
 from vmssplan.model import (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from tests.support.copying import replace
 from tests.support.hostile import HOSTILE
 from tests.support.reports import guarded, guarded_batch, in_force
 from tests.support.stories import RUN, STORIES, halted

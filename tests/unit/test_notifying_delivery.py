@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trustme
 
+from tests.support.copying import replace
 from tests.support.http_server import Server, answering
 from tests.support.stories import RUN, complete, in_pairs, lived
 from tests.support.values import START, scale_set

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.values import (
     NEW_IMAGE,
     OLD_IMAGE,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.support.copying import replace
 from tests.support.reports import (
     RUN,
     begun,

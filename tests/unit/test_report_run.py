@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.reports import (
     RUN,
     begun,

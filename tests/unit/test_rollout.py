@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
+from tests.support.copying import replace
 from tests.support.values import (
     NEW_IMAGE,
     OLD_IMAGE,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.values import (
     NEW_IMAGE,
     OLD_IMAGE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.program import PLANS, SCENARIOS
+from tests.support.copying import replace
 from vmssplan.cli.testing import rehearsed
 from vmssplan.documents import to_document
 from vmssplan.engine import Event
@@ -280,7 +280,7 @@ def test_what_happened_is_always_as_expected(name: str, data: st.DataObject) -> 
     expect = replace(
         truth,
         events=tuple(pattern_of(went.events[n], keys) for n in chosen),
-        **dict.fromkeys(dropped),  # type: ignore[arg-type]
+        **dict.fromkeys(dropped),
     )
     if numbers:
         assert isinstance(truth.touched, frozenset)

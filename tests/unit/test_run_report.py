@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.support.copying import replace
 from tests.support.reports import guarded, guarded_batch, people, way_back
 from tests.support.stories import RUN, STORIES, Story, complete, halted, hostile, in_pairs, lived
 from vmssplan import __version__

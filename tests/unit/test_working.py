@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.copying import replace
 from tests.support.service import with_instance, without_instance
 from tests.support.values import amount, instance, instances, minutes, scale_set, seconds
 from tests.support.working import Notes, WorkService, held, work

@@ -11,6 +11,8 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from vmssplan.gates import Verdict
 from vmssplan.model import RUNNING, HealthSource, HttpProbe, ProbeScope, placeholders
 from vmssplan.ports import Subject
@@ -117,7 +119,9 @@ class ProbingBackend:
                 if one.instance_id in found and _can_answer(one)
             }
         self._addresses = known
-        return tuple(replace(one, private_ip_address=known.get(one.vm_id)) for one in instances)
+        return tuple(
+            structs.replace(one, private_ip_address=known.get(one.vm_id)) for one in instances
+        )
 
     async def _probed(
         self, probe: HttpProbe | CommandProbe, target: ScaleSetId, instances: Sequence[Instance]
@@ -130,7 +134,7 @@ class ProbingBackend:
                 for one in instances
             ]
         return tuple(
-            replace(one, probed_healthy=None if answer is None else answer.result())
+            structs.replace(one, probed_healthy=None if answer is None else answer.result())
             for one, answer in answers
         )
 

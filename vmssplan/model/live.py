@@ -8,6 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import assert_never
 
+from msgspec import Struct
+
 from vmssplan.model.actors import PlatformActions
 from vmssplan.model.images import ImageReference, same_image, same_name
 from vmssplan.model.plan import HealthSource, ModelFields, ScaleSetId
@@ -49,9 +51,8 @@ class AzureError:
         return f"{self.code}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One instance, observed.
+class Instance(Struct, frozen=True):
+    """One instance, observed; a struct, since each look may make a thousand.
 
     `vm_id` is the identity: instance ids may be used again for another machine.
     `provisioning_state` and `power_state` are Azure's own words ("Succeeded", "running"), kept

@@ -11,6 +11,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import structs
+
 from vmssplan.model import (
     FAILED,
     RUNNING,
@@ -191,7 +193,7 @@ class Ground:
     def _machine(self, one: Instance, core: int, source: HealthSource) -> Machine:
         applied = core if one.latest_model_applied else -1
         build = self.build(Build(one.image, one.exact_version, one.vm_size, applied))
-        idle = replace(one, provisioning_state=SUCCEEDED, power_state=RUNNING)
+        idle = structs.replace(one, provisioning_state=SUCCEEDED, power_state=RUNNING)
         return Machine(
             one.instance_id,
             one.vm_id,
@@ -235,7 +237,7 @@ class Ground:
         build = self.builds[machine.build]
         is_well = machine.is_well and not machine.busy
         provisioning = FAILED if machine.is_failed else SUCCEEDED
-        return replace(
+        return structs.replace(
             plain,
             instance_id=machine.id,
             vm_id=machine.vm,

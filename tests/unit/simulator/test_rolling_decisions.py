@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.copying import replace
 from vmss_simulator.errors import ErrorDetail
 from vmss_simulator.rolling import (
     Member,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -14,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.simulator_worlds import KEY, SUBSCRIPTION, small_world
+from tests.support.copying import replace
 from vmss_simulator.arm import Request, Response, Settings, handle
 from vmss_simulator.arm.settings import (
     CLIENT_ID,
