@@ -73,15 +73,17 @@ def share_of(run: str, count: int) -> float:
 
 def pause_after(answers: Iterable[Pacing], share: float = 0.0) -> timedelta:
     """Return how long to wait before asking the same again, after one round of asking."""
-    told = tuple(answers)
-    wished = max((one.retry_after for one in told if one.retry_after), default=timedelta(0))
+    wished = longest = timedelta(0)
     drawn: dict[str, int] = {}
     left: dict[str, int] = {}
-    for one in (each for pacing in told for each in pacing.allowances):
-        drawn[one.policy] = drawn.get(one.policy, 0) + one.drawn
-        left[one.policy] = one.left
-    pauses = (_pause(policy, left[policy], drawn[policy], share) for policy in drawn)
-    return _whole_seconds(max(wished, min(max(pauses, default=timedelta(0)), LONGEST_PAUSE)))
+    for told in answers:
+        wished = max(wished, told.retry_after or wished)
+        for one in told.allowances:
+            drawn[one.policy] = drawn.get(one.policy, 0) + one.drawn
+            left[one.policy] = one.left
+    for policy, count in drawn.items():
+        longest = max(longest, _pause(policy, left[policy], count, share))
+    return _whole_seconds(max(wished, min(longest, LONGEST_PAUSE)))
 
 
 def pause_after_refusal(

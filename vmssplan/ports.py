@@ -67,12 +67,16 @@ class Pacing:
         cls, answers: Iterable[Iterable[tuple[str, int]]], retry_after: timedelta | None = None
     ) -> Self:
         """Sum up answers, oldest first, each with the pairs `<provider>/<policy>`, count left."""
-        found: dict[str, Allowance] = {}
-        for name, left in (pair for answer in answers for pair in answer):
-            policy = name.rpartition("/")[2]
-            drawn = found[policy].drawn if policy in found else 0
-            found[policy] = Allowance(policy, left, drawn + 1)
-        return cls(retry_after, tuple(found.values()))
+        last: dict[str, int] = {}
+        drawn: dict[str, int] = {}
+        for answer in answers:
+            for name, left in answer:
+                last[name] = left
+                drawn[name] = drawn.get(name, 0) + 1
+        return cls(
+            retry_after,
+            tuple([Allowance(n.rpartition("/")[2], left, drawn[n]) for n, left in last.items()]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

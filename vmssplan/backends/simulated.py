@@ -7,7 +7,7 @@ would over HTTPS. Virtual time moves when the executor sleeps, and when a fault 
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from vmss_simulator.arm.documents import scale_set_document
@@ -380,7 +380,9 @@ class SimulatedBackend:
             self._world.advance_to(self._world.now + allowance.reply_delay)
 
 
+@lru_cache(maxsize=1024)
 def _key(target: ScaleSetId) -> ScaleSetKey:
+    """Return which set that is; kept, with what the key itself keeps."""
     return ScaleSetKey(target.subscription_id, target.resource_group, target.name)
 
 
