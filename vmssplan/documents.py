@@ -7,19 +7,21 @@ value, is a DocumentInvalid, so that a file written by another version is refuse
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, get_args, get_type_hints
 
-from msgspec import Struct
+from msgspec import NODEFAULT, Struct, structs
 
 from vmssplan.durations import format_duration, parse_duration
 from vmssplan.errors import DocumentInvalid, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from cattrs import Converter
 
 T = TypeVar("T")
@@ -71,6 +73,9 @@ def _converter() -> Converter:
     converter.register_unstructure_hook_factory(
         _is_struct, lambda kind: _struct_writer(kind, converter)
     )
+    converter.register_structure_hook_factory(
+        _is_struct, lambda kind: _struct_reader(kind, converter)
+    )
     converter.register_unstructure_hook_factory(
         _is_tagged_union, lambda _: lambda value: _tagged(value, converter)
     )
@@ -87,21 +92,59 @@ def _writer(kind: type, converter: Converter) -> Any:
     return make_dict_unstructure_fn(kind, converter, **renames)  # type: ignore[arg-type]
 
 
-def _is_struct(kind: Any) -> bool:
+def is_record(kind: Any) -> TypeGuard[type]:
+    """Tell whether it is a class whose values are their fields: a dataclass, or a struct."""
+    return isinstance(kind, type) and (is_dataclass(kind) or issubclass(kind, Struct))
+
+
+def record_fields(kind: type) -> Mapping[str, Any]:
+    """Return the types of the fields of a record by their names, in order."""
+    return _record_fields(kind)
+
+
+@cache
+def _record_fields(kind: type) -> Mapping[str, Any]:
+    hints = get_type_hints(kind)
+    found: Iterable[Any] = structs.fields(kind) if _is_struct(kind) else fields(kind)
+    return {field.name: hints[field.name] for field in found}
+
+
+def _is_struct(kind: Any) -> TypeGuard[type[Struct]]:
     return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def _struct_writer(kind: type, converter: Converter) -> Any:
-    """Return what writes a struct, of a kind that is only written and never read."""
-    hints = [(name, document_key(name), hint) for name, hint in get_type_hints(kind).items()]
+    known = [(name, document_key(name), hint) for name, hint in record_fields(kind).items()]
 
     def unstructure(value: Any) -> dict[str, Any]:
         return {
             key: converter.unstructure(getattr(value, name), unstructure_as=hint)
-            for name, key, hint in hints
+            for name, key, hint in known
         }
 
     return unstructure
+
+
+def _struct_reader(kind: type[Struct], converter: Converter) -> Any:
+    """Return what reads a struct: as the dataclass that has the same fields."""
+    names = [field.name for field in structs.fields(kind)]
+    hints = record_fields(kind)
+    alike = make_dataclass(
+        kind.__name__,
+        [
+            (one.name, hints[one.name], field(default=one.default))
+            if one.default is not NODEFAULT
+            else (one.name, hints[one.name])
+            for one in structs.fields(kind)
+        ],
+    )
+    read = _reader(alike, converter)
+
+    def structure(document: Any, _: Any) -> Any:
+        found = read(document, alike)
+        return kind(*[getattr(found, name) for name in names])
+
+    return structure
 
 
 def _reader(kind: type, converter: Converter) -> Any:
@@ -119,10 +162,10 @@ def _reader(kind: type, converter: Converter) -> Any:
 
 
 def _is_tagged_union(kind: Any) -> bool:
-    """Tell whether it is a closed union of dataclasses, perhaps with None."""
+    """Tell whether it is a closed union of records, perhaps with None."""
     members = [member for member in get_args(kind) if member is not NoneType]
     is_union = isinstance(kind, UnionType) and len(members) > 1
-    return is_union and all(is_dataclass(member) for member in members)
+    return is_union and all(is_record(member) for member in members)
 
 
 def _tagged(value: Any, converter: Converter) -> dict[str, Any] | None:

@@ -524,8 +524,8 @@ PLANTED = (
         _fault(
             "an instance that is gone is waited for",
             "evidence",
-            "            if one.phase is Phase.AWAITING:\n                return ev.InstanceSkipped",
-            "            if False:\n                return ev.InstanceSkipped",
+            "if one.phase is Phase.AWAITING:\n                return ev.InstanceSkipped",
+            "if False:\n                return ev.InstanceSkipped",
         ),
         "two by one",
         1,

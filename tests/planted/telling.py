@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never
 
 import vmssplan.executor
 from tests.support.runs import Nobody
+from vmssplan.documents import record_fields
 from vmssplan.engine import Event, ReimageInstances, RunState, UpgradeInstances, WriteModel
 from vmssplan.engine import events as ev
 from vmssplan.engine.instructions import Instruction
@@ -325,9 +326,9 @@ def without_words(events: Sequence[Event]) -> list[tuple[str, dict[str, object]]
         (
             type(event).__name__,
             {
-                one.name: getattr(event, one.name)
-                for one in fields(event)
-                if one.name not in ("code", "message", "detail", "reason")
+                name: getattr(event, name)
+                for name in record_fields(type(event))
+                if name not in ("code", "message", "detail", "reason")
             },
         )
         for event in events

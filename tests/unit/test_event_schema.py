@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +20,7 @@ from tests.support.runs import MemoryJournal, compute, run_in
 from tests.support.values import START, plan, strategy
 from tests.unit.test_report_run import first_batch, second_batch_fails
 from tests.worlds import make_world
+from vmssplan.documents import is_record, record_fields
 from vmssplan.engine import Event, replay
 from vmssplan.engine import events as ev
 from vmssplan.report import event_schema as made
@@ -51,14 +52,13 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
     if get_origin(hint) is tuple:
         return st.lists(values(get_args(hint)[0]), max_size=4).map(tuple)
     assert isinstance(hint, type), f"nothing draws {hint}"
-    assert is_dataclass(hint), f"nothing draws {hint}"
+    assert is_record(hint), f"nothing draws {hint}"
     return instances_of(hint)
 
 
 def instances_of(kind: type) -> st.SearchStrategy[Any]:
-    """Draw a dataclass; a step is one of the Rollout's."""
-    hints = get_type_hints(kind)
-    drawn = {field.name: values(hints[field.name]) for field in fields(kind)}
+    """Draw a record; a step is one of the Rollout's."""
+    drawn = {field: values(hint) for field, hint in record_fields(kind).items()}
     if "step" in drawn:
         drawn["step"] = st.integers(1, len(ROLLOUT.steps))
     return st.builds(kind, **drawn)

@@ -10,14 +10,14 @@ or a field that nothing describes is an error that names what to add. Written wi
 from __future__ import annotations
 
 import sys
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from inspect import cleandoc
 from types import NoneType, UnionType
-from typing import Any, TypeGuard, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
-from vmssplan.documents import document_key, readable_json
+from vmssplan.documents import document_key, is_record, readable_json, record_fields
 from vmssplan.engine import Event
 from vmssplan.report.as_json import EVENT_TYPES, LEVELS, MODULE, STREAM_VERSION
 from vmssplan.report.event_words import FIELDS, TYPES
@@ -198,13 +198,12 @@ def _define(kind: type, definitions: Document, *, is_tagged: bool) -> Document:
     name = kind.__name__ if is_tagged else f"{kind.__name__}Value"
     if name not in definitions:
         definitions[name] = {}  # a value may hold others of its kind
-        hints = get_type_hints(kind)
         properties: Document = {}
         if is_tagged:
             properties["type"] = {"const": kind.__name__, "description": "Which one it is."}
-        for field in fields(kind):
-            shape = _shape(hints[field.name], definitions)
-            properties[document_key(field.name)] = _described(shape, _words(kind, field.name))
+        for field, hint in record_fields(kind).items():
+            shape = _shape(hint, definitions)
+            properties[document_key(field)] = _described(shape, _words(kind, field))
         definitions[name] = _object(_docstring(kind), properties)
     return {"$ref": f"#/$defs/{name}"}
 
@@ -215,7 +214,7 @@ def _shape(hint: Any, definitions: Document) -> Document:
         return dict(_SIMPLE[hint])
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return {"enum": [member.value for member in hint]}
-    if _is_record(hint):
+    if is_record(hint):
         return _define(hint, definitions, is_tagged=False)
     arguments = get_args(hint)
     if isinstance(hint, UnionType) or get_origin(hint) is Union:
@@ -223,7 +222,7 @@ def _shape(hint: Any, definitions: Document) -> Document:
         tagged = len(others) > 1
         shapes = [
             _define(one, definitions, is_tagged=True)
-            if tagged and _is_record(one)
+            if tagged and is_record(one)
             else _shape(one, definitions)
             for one in others
         ]
@@ -232,10 +231,6 @@ def _shape(hint: Any, definitions: Document) -> Document:
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _shape(arguments[0], definitions)}
     raise Undescribed(f"{hint} has no form here: add it to vmssplan/report/event_schema.py")
-
-
-def _is_record(hint: Any) -> TypeGuard[type]:
-    return isinstance(hint, type) and is_dataclass(hint)
 
 
 def _docstring(kind: type) -> str:

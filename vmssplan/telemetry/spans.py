@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from hashlib import sha256
@@ -19,6 +18,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from vmssplan.documents import record_fields
 from vmssplan.engine import events as ev
 from vmssplan.errors import ExitCode
 from vmssplan.report.steps import batch_of_step, step_title
@@ -218,15 +218,15 @@ def instances_of(rollout: Rollout, step: Step) -> tuple[str, ...]:
 def _attributes(event: Event) -> Attributes:
     """Return the fields of an Event that an attribute can hold."""
     found: Attributes = {}
-    for field in fields(event):
-        value = getattr(event, field.name)
-        key = f"vmssplan.{field.name}"
+    for field in record_fields(type(event)):
+        value = getattr(event, field)
+        key = f"vmssplan.{field}"
         match value:
             case Enum():
                 found[key] = str(value.value)
             case str() | int():
                 found[key] = value
-            case datetime() if field.name != "at":
+            case datetime() if field != "at":
                 found[key] = value.isoformat()
             case tuple() if all(isinstance(one, str) for one in value):
                 found[key] = list(value)

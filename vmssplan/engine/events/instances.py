@@ -1,10 +1,14 @@
-"""Events of one instance: upgraded, left alone, well, ready, failed."""
+"""Events of one instance: upgraded, left alone, well, ready, failed.
+
+Structs, because a Run has thousands of them.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class FailurePhase(StrEnum):
@@ -14,24 +18,21 @@ class FailurePhase(StrEnum):
     HEALTH = "health"
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceUpgraded:
+class InstanceUpgraded(Struct, frozen=True):
     """The instance runs the wanted model; its health is awaited now."""
 
     at: datetime
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceNotStarted:
+class InstanceNotStarted(Struct, frozen=True):
     """The operation in doubt never reached the instance: it is to be done again."""
 
     at: datetime
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceSkipped:
+class InstanceSkipped(Struct, frozen=True):
     """The instance is left alone after all."""
 
     at: datetime
@@ -39,16 +40,14 @@ class InstanceSkipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceBecameHealthy:
+class InstanceBecameHealthy(Struct, frozen=True):
     """The health source calls it healthy, for the first time or again."""
 
     at: datetime
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceBecameUnhealthy:
+class InstanceBecameUnhealthy(Struct, frozen=True):
     """It was healthy, and is not now."""
 
     at: datetime
@@ -56,16 +55,14 @@ class InstanceBecameUnhealthy:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceReady:
+class InstanceReady(Struct, frozen=True):
     """It has been healthy long enough."""
 
     at: datetime
     instance_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceFailed:
+class InstanceFailed(Struct, frozen=True):
     """The operation failed on it, or it was not healthy in time."""
 
     at: datetime
