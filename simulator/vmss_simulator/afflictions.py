@@ -30,7 +30,6 @@ from vmss_simulator.tasks import (
     AgentReports,
     HealthTurns,
     InstanceSettles,
-    machine_id,
 )
 from vmss_simulator.values import HealthState, InstanceView, ProvisioningState
 
@@ -115,7 +114,7 @@ def report_health(
 ) -> None:
     """Let the instance's health settle a while from now, and then take its turns."""
     epoch = state.epochs.setdefault((key.folded(), instance_id), 0)
-    share = state.share(machine_id(key, instance_id), "health")
+    share = state.share(key.machines, "health", instance_id)
     settled_at = state.now + state.latencies.health.at(share)
     state.schedule(settled_at, HealthTurns(key, instance_id, epoch, settles_as))
     if settles_as is HealthState.HEALTHY:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from random import Random
 from statistics import NormalDist
@@ -37,14 +37,20 @@ def stream(seed: int, resource: str, purpose: str, count: int) -> Random:
     return Random(f"{seed}/{resource.casefold()}/{purpose}/{count}")  # noqa: S311 - a simulation
 
 
-def draw_share(seed: int, resource: str, purpose: str, count: int) -> float:
+def draw_share(seed: int, resource: str, purpose: str, count: int, part: str = "") -> float:
     """Return the one number from 0 to below 1 of a draw that needs no more than that.
 
     A hash of the same text as `stream`'s, because to seed a generator for one number is slow.
+    `part` is what is written behind the resource, where many share its beginning.
     """
-    text = f"{seed}/{resource.casefold()}/{purpose}/{count}"
-    number = int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
-    return (number >> _SPARE_BITS) * _UNIT
+    hashed = _begun(seed, resource).copy()
+    hashed.update(f"{part.casefold()}/{purpose}/{count}".encode())
+    return (int.from_bytes(hashed.digest()) >> _SPARE_BITS) * _UNIT
+
+
+@lru_cache(maxsize=256)
+def _begun(seed: int, resource: str) -> blake2b:
+    return blake2b(f"{seed}/{resource.casefold()}".encode(), digest_size=8)
 
 
 def draw_guid(random: Random) -> str:

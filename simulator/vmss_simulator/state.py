@@ -155,12 +155,12 @@ class State:
         self.draws[resource, purpose] = count + 1
         return stream(self.seed, resource, purpose, count)
 
-    def share(self, resource: str, purpose: str) -> float:
-        """Return a fresh number from 0 to below 1 for one draw about a resource."""
-        place = (resource, purpose)
+    def share(self, resource: str, purpose: str, part: str = "") -> float:
+        """Return a fresh number from 0 to below 1 for one draw about a resource, or part of it."""
+        place = (resource + part, purpose)
         count = self.draws.get(place, 0)
         self.draws[place] = count + 1
-        return draw_share(self.seed, resource, purpose, count)
+        return draw_share(self.seed, resource, purpose, count, part)
 
     def emit(
         self, event: str, key: ScaleSetKey, instance_id: str | None = None, **data: Any

@@ -62,16 +62,6 @@ class Job:
         """The key under which the world stores the set."""
         return self.key.folded()
 
-    @cached_property
-    def machines(self) -> str:
-        """The ARM id of the set's instances, without the id of one."""
-        return machine_id(self.key, "")
-
-
-def machine_id(key: ScaleSetKey, instance_id: str) -> str:
-    """Return what the draws about one instance hang on."""
-    return f"{key.resource_id}/virtualMachines/{instance_id}"
-
 
 @dataclass(frozen=True, slots=True)
 class Affliction:

@@ -76,6 +76,11 @@ class ScaleSetKey(_Names):
         )
 
     @cached_property
+    def machines(self) -> str:
+        """What the ARM ids of the set's machines begin with."""
+        return f"{self.resource_id}/virtualMachines/"
+
+    @cached_property
     def _folded(self) -> ScaleSetKey:
         return ScaleSetKey(*(part.casefold() for part in self))
 

@@ -24,7 +24,6 @@ from vmss_simulator.tasks import (
     Work,
     WorkEnds,
     WorkFails,
-    machine_id,
 )
 from vmss_simulator.values import (
     HealthState,
@@ -123,7 +122,7 @@ def begin_delete(
         instance, busy_with=operation.operation_id, provisioning=ProvisioningState.DELETING
     )
     state.change(operation.key, leaving, "deleteStarted", operationId=operation.operation_id)
-    share = state.share(machine_id(operation.key, instance.instance_id), "delete")
+    share = state.share(operation.key.machines, "delete", instance.instance_id)
     gone = InstanceVanishes(operation.operation_id, operation.key, instance.instance_id)
     state.schedule(state.now + state.latencies.delete.at(share) * factor, gone)
     if given_up is not None:
@@ -249,7 +248,7 @@ def schedule_work(state: State, work: Work, latency: Latency, purpose: str, task
     affliction = work.affliction
     if affliction.never_ends:
         return
-    span = latency.at(state.share(work.job.machines + work.instance_id, purpose))
+    span = latency.at(state.share(work.job.key.machines, purpose, work.instance_id))
     if affliction.factor != 1:
         span = timedelta(milliseconds=round(span // _MILLISECOND * affliction.factor))
     if isinstance(task, WorkFails):
