@@ -513,8 +513,8 @@ PLANTED = (
         _fault(
             "a request that was put off still counts as made",
             "evolution",
-            "return _with_phase(replace(state, in_flight=rest), ids, Phase.PENDING)",
-            "return replace(state, in_flight=rest)",
+            "return _with_phase(structs.replace(state, in_flight=rest), ids, Phase.PENDING)",
+            "return structs.replace(state, in_flight=rest)",
         ),
         "two by one",
         1,

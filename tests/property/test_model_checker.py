@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import fields
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tests.support.strategies import world_plans, worlds
 from tests.support.values import TARGET, rollout, scale_set
 from tests.worlds import make_world
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
+from vmssplan.documents import record_fields
 from vmssplan.engine import RunState
 from vmssplan.errors import Refused
 from vmssplan.forecast.trial import AllIsWell
@@ -79,7 +79,7 @@ def test_the_real_executor_writes_the_journal_that_the_checker_says(
 
 def test_every_field_of_a_state_is_in_a_key_or_left_out_with_a_reason() -> None:
     """A new field would make states look the same that are not."""
-    assert {one.name for one in fields(RunState)} == STATE_FIELDS | LEFT_OUT.keys()
+    assert record_fields(RunState).keys() == STATE_FIELDS | LEFT_OUT.keys()
 
 
 def test_what_only_happens_later_is_the_same_state() -> None:

@@ -22,7 +22,8 @@ from vmssplan.engine.commands import (
 from vmssplan.engine.decision import decide
 from vmssplan.engine.events import Event
 from vmssplan.engine.evolution import evolve, replay
-from vmssplan.engine.state import Live, Outcome, Phase, Pins, Progress, RunState
+from vmssplan.engine.progress import Phase, Progress
+from vmssplan.engine.state import Live, Outcome, Pins, RunState
 
 __all__ = [
     "Command",

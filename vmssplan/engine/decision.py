@@ -24,7 +24,7 @@ from vmssplan.engine.commands import (
 from vmssplan.engine.evidence import learn
 from vmssplan.engine.following import follow
 from vmssplan.engine.passing import Passed, await_approval, check, run_hook
-from vmssplan.engine.state import Phase, RunState
+from vmssplan.engine.progress import Phase
 from vmssplan.engine.stopping import (
     Stop,
     blind_too_long,
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmssplan.engine.instructions import Instruction
-    from vmssplan.engine.state import Live, Pins
+    from vmssplan.engine.state import Live, Pins, RunState
 
 
 def decide(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmssplan.batching import PROTECTED, STANDING_STILL, standing_still_reason
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
-from vmssplan.engine.state import Phase, Sight
+from vmssplan.engine.progress import Phase, Sight
 from vmssplan.gates import HealthEvidence, Verdict, health_verdict
 from vmssplan.model import (
     BUSY_STATES,
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from vmssplan.engine.state import InFlight, Live, Progress, RunState
+    from vmssplan.engine.progress import Progress
+    from vmssplan.engine.state import InFlight, Live, RunState
     from vmssplan.model import HealthSource, Instance, OperationReport
     from vmssplan.rollout import Rollout
 

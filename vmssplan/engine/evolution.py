@@ -7,17 +7,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, assert_never, cast, get_args
 
+from msgspec import structs
+
 from vmssplan.engine import events as ev
-from vmssplan.engine.state import (
-    Deferral,
-    InFlight,
-    Outcome,
-    People,
-    Phase,
-    Pins,
-    Progress,
-    RunState,
-)
+from vmssplan.engine.progress import Phase, Progress
+from vmssplan.engine.state import Deferral, InFlight, Outcome, People, Pins, RunState, pins_after
 from vmssplan.errors import ExitCode
 from vmssplan.gates import Measurement, Tally
 from vmssplan.rollout import rollback_of
@@ -65,18 +59,20 @@ def _evolved(state: RunState, event: _OtherEvent) -> RunState:
     if isinstance(event, ev.GateEvent):
         return _gate_evolved(state, event)
     if isinstance(event, ev.PeopleEvent):
-        return replace(state, people=_told(state.people, event), tally=_tally_told(state, event))
+        return structs.replace(
+            state, people=state.people.after(event), tally=_tally_told(state, event)
+        )
     return _run_evolved(state, event)
 
 
 def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
     match event:
         case ev.RunStarted(run=run, digest=digest, waits=waits):
-            return replace(state, run=run, digest=digest, people=People(waits=waits))
+            return structs.replace(state, run=run, digest=digest, people=People(waits=waits))
         case ev.RunResumed():
             return _resumed(state, event)
         case ev.StepStarted(at=at, step=step):
-            return replace(
+            return structs.replace(
                 state,
                 step=step,
                 step_started_at=at,
@@ -85,21 +81,21 @@ def _run_evolved(state: RunState, event: ev.RunEvent) -> RunState:
                 hook=None,
             )
         case ev.StepCompleted():
-            return replace(state, step_started_at=None, deferral=None)
+            return structs.replace(state, step_started_at=None, deferral=None)
         case ev.FloorReached(at=at):
-            return replace(state, floor_reached_at=at)
+            return structs.replace(state, floor_reached_at=at)
         case ev.InstanceAppeared(instance=instance):
-            return replace(state, appeared={**state.appeared, instance.vm_id: event})
+            return structs.replace(state, appeared={**state.appeared, instance.vm_id: event})
         case ev.RollbackStarted():
             return _rolling_back(state, event)
         case ev.StopDecided():
-            return replace(state, stop=event)
+            return structs.replace(state, stop=event)
         case ev.RunHalted(step=step, exit_code=code, reason=reason):
-            return replace(state, outcome=Outcome(ExitCode(code), step, reason))
+            return structs.replace(state, outcome=Outcome(ExitCode(code), step, reason))
         case ev.RunCompleted():
             code = ExitCode.ROLLED_BACK if state.rollback else ExitCode.SUCCESS
             why = state.rollback.reason if state.rollback else ""
-            return replace(state, outcome=Outcome(code, state.step, why))
+            return structs.replace(state, outcome=Outcome(code, state.step, why))
     assert_never(event)
 
 
@@ -111,7 +107,7 @@ def _rolling_back(state: RunState, event: ev.RollbackStarted) -> RunState:
     back = rollback_of(state.rollout, event.instance_ids, event.added, event.sick)
     begun = RunState.begin(back)
     held = state.people.held if state.people.held and state.people.held.key else None
-    return replace(
+    return structs.replace(
         begun,
         run=state.run,
         digest=state.digest,
@@ -124,57 +120,19 @@ def _rolling_back(state: RunState, event: ev.RollbackStarted) -> RunState:
 
 
 def _autoscale_evolved(state: RunState, event: ev.AutoscaleEvent) -> RunState:
-    return replace(state, pins=_pins_evolved(state.pins, event), deferral=None)
-
-
-def _pins_evolved(pins: Pins | None, event: ev.AutoscaleEvent) -> Pins | None:
-    if isinstance(event, ev.AutoscalePinIntended):
-        return Pins(event.settings, event.count)
-    if pins is None:
-        return None
-    match event:
-        case ev.AutoscalePinned():
-            return Pins(pins.settings, pins.count, is_settled=True)
-        case ev.AutoscaleRestored():
-            return None
-        case ev.AutoscaleDeferred(at=at):
-            return replace(pins, deferred=event, deferred_since=pins.deferred_since or at)
-        case ev.AutoscaleLeftPinned(reason=reason):
-            return replace(pins, given_up=reason)
-    assert_never(event)
+    return structs.replace(state, pins=pins_after(state.pins, event), deferral=None)
 
 
 def _gate_evolved(state: RunState, event: ev.GateEvent) -> RunState:
     match event:
         case ev.GateMeasured(at=at, verdict=verdict, detail=detail):
-            return replace(state, tally=state.tally.after(Measurement(verdict, detail), at))
+            return structs.replace(state, tally=state.tally.after(Measurement(verdict, detail), at))
         case ev.HookStarted():
             return state
         case ev.HookEnded():
-            return replace(state, hook=event)
+            return structs.replace(state, hook=event)
         case ev.ApprovalAwaited(step=step):
-            return replace(state, people=replace(state.people, awaited_step=step))
-    assert_never(event)
-
-
-def _told(people: People, event: ev.PeopleEvent) -> People:
-    people = replace(people, followed=people.followed | ({event.key} - {""}))
-    match event:
-        case ev.ApprovalGiven(step=step):
-            return replace(people, approved={**people.approved, step: event}, refusal=None)
-        case ev.ApprovalRefused(step=step):
-            rest = {n: one for n, one in people.approved.items() if n != step}
-            return replace(people, approved=rest, refusal=event)
-        case ev.RunHeld():
-            return replace(people, held=event)
-        case ev.RunContinued():
-            return replace(people, held=None)
-        case ev.CancelRequested():
-            return replace(people, cancel=event)
-        case ev.RollbackRequested():
-            return replace(people, rollback=event, held=None)
-        case ev.InstructionIgnored():
-            return people
+            return structs.replace(state, people=replace(state.people, awaited_step=step))
     assert_never(event)
 
 
@@ -197,7 +155,7 @@ def _instances_evolved(state: RunState, events: Sequence[ev.InstanceEvent]) -> R
                 progress[event.instance_id] = _progress_evolved(one, event)
         deferral = None if kind is ev.InstanceUpgraded else deferral
         refusal = None if kind is ev.InstanceSkipped else refusal
-    return replace(state, progress=progress, deferral=deferral, refusal=refusal)
+    return structs.replace(state, progress=progress, deferral=deferral, refusal=refusal)
 
 
 def _take_alike(progress: dict[str, Progress], events: Iterable[ev.InstanceEvent]) -> None:
@@ -264,7 +222,7 @@ def _with_phase(state: RunState, instance_ids: Collection[str], phase: Phase) ->
         if after is None or one is not before:
             before, after = one, replace(one, phase=phase)
         progress[instance_id] = after
-    return replace(state, progress=progress)
+    return structs.replace(state, progress=progress)
 
 
 def _request_evolved(state: RunState, event: ev.RequestEvent) -> RunState:
@@ -272,30 +230,30 @@ def _request_evolved(state: RunState, event: ev.RequestEvent) -> RunState:
         case ev.ModelWriteIntended(at=at, request=number):
             return _intended(state, InFlight(number, at))
         case ev.UpgradeIntended(at=at, request=number, instance_ids=ids):
-            state = replace(
+            state = structs.replace(
                 _intended(state, InFlight(number, at, ids)),
                 floor_reached_at=None,
                 touched=state.touched.union(ids),
             )
             return _with_phase(state, ids, Phase.OPERATING)
         case ev.OperationAccepted(request=number, operation=operation):
-            state = replace(state, deferral=None)
+            state = structs.replace(state, deferral=None)
             return _in_flight_changed(state, number, operation, is_in_doubt=not operation)
         case ev.OutcomeLost(request=number):
             return _in_flight_changed(state, number, None, is_in_doubt=True)
         case ev.RequestDeferred(blind_since=datetime()):
-            return replace(state, blindness=event)
+            return structs.replace(state, blindness=event)
         case ev.RequestDeferred(request=number):
-            return _withdrawn(replace(state, deferral=_deferral(state, event)), number)
+            return _withdrawn(structs.replace(state, deferral=_deferral(state, event)), number)
         case ev.RequestRefused(request=number):
-            return replace(_withdrawn(state, number), refusal=event)
+            return structs.replace(_withdrawn(state, number), refusal=event)
         case ev.OperationEnded():
             return _operation_ended(state, event)
     assert_never(event)
 
 
 def _intended(state: RunState, request: InFlight) -> RunState:
-    return replace(state, in_flight=(*state.in_flight, request), requests=request.request)
+    return structs.replace(state, in_flight=(*state.in_flight, request), requests=request.request)
 
 
 def _in_flight_changed(
@@ -312,7 +270,7 @@ def _in_flight_changed(
         else one
         for one in state.in_flight
     )
-    return replace(state, in_flight=changed)
+    return structs.replace(state, in_flight=changed)
 
 
 def _withdrawn(state: RunState, number: int | None) -> RunState:
@@ -320,7 +278,7 @@ def _withdrawn(state: RunState, number: int | None) -> RunState:
     taken = [one for one in state.in_flight if one.request == number]
     rest = tuple(one for one in state.in_flight if one.request != number)
     ids = [instance_id for one in taken for instance_id in one.instance_ids]
-    return _with_phase(replace(state, in_flight=rest), ids, Phase.PENDING)
+    return _with_phase(structs.replace(state, in_flight=rest), ids, Phase.PENDING)
 
 
 def _deferral(state: RunState, event: ev.RequestDeferred) -> Deferral:
@@ -342,13 +300,13 @@ def _operation_ended(state: RunState, event: ev.OperationEnded) -> RunState:
         # A request settled by looking may have to be made again: the row of deferrals goes on,
         # and the time in doubt was no quiet time.
         deferral = replace(state.deferral, until=max(state.deferral.until, event.at))
-    state = replace(state, in_flight=rest, deferral=deferral)
+    state = structs.replace(state, in_flight=rest, deferral=deferral)
     if not is_model or event.status in ("Succeeded", ""):
         return state
     code = int(ExitCode.INSTANCE_FAILED)
     why = event.code or event.status
     refusal = ev.RequestRefused(event.at, event.request, code, why, event.message)
-    return replace(state, refusal=refusal)
+    return structs.replace(state, refusal=refusal)
 
 
 def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
@@ -360,7 +318,7 @@ def _resumed(state: RunState, event: ev.RunResumed) -> RunState:
     is_over = state.step_started_at is None
     retried = {one.step for i, one in progress.items() if _is_retried(one, state.progress[i])}
     back_to = [step for step in retried if is_over or step < state.step]
-    return replace(
+    return structs.replace(
         state,
         step=min(back_to) - 1 if back_to else state.step,
         step_started_at=None if back_to else state.step_started_at,

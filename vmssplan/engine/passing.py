@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmssplan.batching import STANDING_STILL
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Command, Measure, Record, RunProgram
-from vmssplan.engine.state import Phase
+from vmssplan.engine.progress import Phase
 from vmssplan.engine.stopping import Stop
 from vmssplan.engine.upgrading import below_floor, has_room
 from vmssplan.engine.waiting import wait, wait_for_people

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmssplan.diff import diff_model
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
-from vmssplan.engine.state import Phase
+from vmssplan.engine.progress import Phase
 from vmssplan.errors import ExitCode
 from vmssplan.model import OnScale
 from vmssplan.rollout import SetModel

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Command, Record, ReimageInstances, UpgradeInstances
-from vmssplan.engine.state import Phase
+from vmssplan.engine.progress import Phase
 from vmssplan.engine.stopping import Stop, floor_too_long
 from vmssplan.engine.waiting import set_is_busy, wait
 from vmssplan.errors import ExitCode

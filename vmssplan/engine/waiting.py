@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmssplan.actors import rolling_upgrade_text
 from vmssplan.engine import events as ev
 from vmssplan.engine.commands import Look, Record, Wait
-from vmssplan.engine.state import Phase
+from vmssplan.engine.progress import Phase
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from vmssplan.engine.instructions import Instruction
-    from vmssplan.engine.state import Deferral, InFlight, People, Progress, RunState
+    from vmssplan.engine.progress import Progress
+    from vmssplan.engine.state import Deferral, InFlight, People, RunState
     from vmssplan.verifying.facts import Watch
     from vmssplan.verifying.stepping import Situation
     from vmssplan.verifying.world import Machine, World
