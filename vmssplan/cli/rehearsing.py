@@ -31,7 +31,7 @@ BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS = 20, 1.0
 LEAST_SEEDS = 5
 WORTH_A_PROCESS_SECONDS = 0.5
 TOLD_AFTER_SECONDS = 2.0
-PARTS_A_PROCESS = 8
+PARTS_A_PROCESS = 16
 NEW_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 JOBS = os.cpu_count() or 1
 
@@ -145,6 +145,11 @@ class _Begun:
         """How long the rest takes in one process."""
         return self.each_seconds * len(self.seeds)
 
+    def parts(self, seconds: float) -> list[range]:
+        """Return the seeds in parts that take about so long each."""
+        size = max(1, round(seconds / self.each_seconds))
+        return [self.seeds[start : start + size] for start in range(0, len(self.seeds), size)]
+
 
 def _rehearse(stages: Sequence[_Begun], console: Console) -> list[list[Trial]]:
     """Finish what has begun, in this process where that is quick, else over all processors."""
@@ -172,12 +177,8 @@ def _in_processes(stages: Sequence[_Begun], part_seconds: float) -> list[list[Tr
     adopted = [one.rehearser for one in stages]
     with ProcessPoolExecutor(JOBS, context, _adopt, (adopted,)) as pool:
         dealt = [
-            [
-                pool.submit(_rehearse_part, number, one.seeds[start : start + size])
-                for start in range(0, len(one.seeds), size)
-            ]
+            [pool.submit(_rehearse_part, number, part) for part in one.parts(part_seconds)]
             for number, one in enumerate(stages)
-            if (size := max(1, round(part_seconds / one.each_seconds)))
         ]
         return [[trial for part in parts for trial in part.result()] for parts in dealt]
 
@@ -188,6 +189,10 @@ class _Rehearser:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self._twins: Twins | None = None
+
+    def __reduce__(self) -> tuple[type[_Rehearser], tuple[Stage]]:
+        """Send another process the stage alone; what is the same in all twins it works out."""
+        return type(self), (self.stage,)
 
     def rehearse(self, seed: int) -> Trial:
         """Rehearse with that seed."""
