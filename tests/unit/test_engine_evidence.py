@@ -20,7 +20,7 @@ from tests.support.values import (
     seconds,
     strategy,
 )
-from vmssplan.engine import Live, replay
+from vmssplan.engine import Live, evolve, replay
 from vmssplan.engine import events as ev
 from vmssplan.engine.evidence import GONE, MOST_FALLS, learn
 from vmssplan.model import (
@@ -64,6 +64,16 @@ def test_only_the_open_step_has_its_instances_looked_at() -> None:
 
     assert learn(upgrading(BATCHES), live, START) == ()
     assert [type(one) for one in learn(upgrading(MADE), live, START)] == [ev.InstanceSkipped] * 2
+
+
+def test_a_look_that_had_nothing_new_for_one_step_may_have_for_the_next() -> None:
+    """The same look is asked again when the next batch has its turn."""
+    live = Live(without_instance(written(), "2"))
+    state = upgrading(BATCHES)
+    assert learn(state, live, START) == ()
+    later = evolve(state, ev.StepStarted(START, state.step + 2))
+    assert later.rollout.steps[later.step - 1].batch == 2
+    assert learn(later, live, START) == (ev.InstanceSkipped(START, "2", GONE),)
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import signal
 import socket
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
+from msgspec import structs
 
 from vmssplan.cli.logs import PANEL
 from vmssplan.durations import parse_duration
@@ -136,7 +137,8 @@ def say_nothing_to_do(rollout: Rollout, stage: Stage) -> None:
 
     if stage.as_json:
         stage.console.out(canonical_json(version_json(stage.session.clock.now())))
-        ended = replace(RunState.begin(rollout), outcome=Outcome(ExitCode.SUCCESS, 0, ""))
+        done = Outcome(ExitCode.SUCCESS, 0, "")
+        ended = structs.replace(RunState.begin(rollout), outcome=done)
         _say_outcome("", ended, stage)
 
 

@@ -29,11 +29,9 @@ BUDGET_SECONDS = 4.0
 """How long rehearsing may take where nobody said how often it shall be done."""
 BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS = 20, 1.0
 LEAST_SEEDS = 5
-WORTH_A_PROCESS_SECONDS = 0.5
 TOLD_AFTER_SECONDS = 2.0
 PARTS_A_PROCESS = 16
 NEW_OBJECTS_BETWEEN_COLLECTIONS = 200_000
-JOBS = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +47,14 @@ class Effort:
             return self.seeds
         fitting = int(self.seconds * jobs / max(each_seconds, 1e-6))
         return min(self.seeds, max(LEAST_SEEDS, fitting))
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How many may rehearse side by side, and from how much work on it is worth starting them."""
+
+    count: int = os.cpu_count() or 1
+    worth_seconds: float = 0.5
 
 
 BAD_IMAGE_EFFORT = Effort(BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS)
@@ -94,14 +100,18 @@ def with_bad_image(stage: Stage) -> Stage:
     return replace(stage, document=document, scenario=twin_scenario(document), is_bad=True)
 
 
-def forecasts(asked: Sequence[tuple[Stage, Effort]], console: Console) -> list[Forecast]:
+def forecasts(
+    asked: Sequence[tuple[Stage, Effort]], console: Console, processes: Processes | None = None
+) -> list[Forecast]:
     """Rehearse each with seeds from 1 on, all of them side by side where that is worth it.
 
     Progress is told when it takes long.
     """
     from vmssplan.forecast import forecast_of
 
-    went = _rehearse([_Begun.of(*one) for one in asked], console)
+    processes = processes or Processes()
+    begun = [_Begun.of(stage, effort, processes.count) for stage, effort in asked]
+    went = _rehearse(begun, processes, console)
     return [
         forecast_of(trials, stage.rollout.bounds.total)
         for (stage, _), trials in zip(asked, went, strict=True)
@@ -120,7 +130,7 @@ class _Begun:
     """Those still to be rehearsed."""
 
     @classmethod
-    def of(cls, stage: Stage, effort: Effort) -> _Begun:
+    def of(cls, stage: Stage, effort: Effort, jobs: int) -> _Begun:
         """Rehearse it once; a second time where it depends on the time how often it is done.
 
         The first one also fills caches, so that only the second tells how long one takes.
@@ -128,9 +138,10 @@ class _Begun:
         rehearser = _Rehearser(stage)
         begun = cls(rehearser, effort, [], float("inf"), range(1, effort.seeds + 1))
         begun.go_on()
-        if begun.seeds and effort.affordable(begun.each_seconds, JOBS) < effort.seeds:
+        if begun.seeds and effort.affordable(begun.each_seconds, jobs) < effort.seeds:
             begun.go_on()
-        begun.seeds = begun.seeds[: effort.affordable(begun.each_seconds, JOBS) - len(begun.trials)]
+        fitting = effort.affordable(begun.each_seconds, jobs)
+        begun.seeds = begun.seeds[: fitting - len(begun.trials)]
         return begun
 
     def go_on(self) -> None:
@@ -151,31 +162,33 @@ class _Begun:
         return [self.seeds[start : start + size] for start in range(0, len(self.seeds), size)]
 
 
-def _rehearse(stages: Sequence[_Begun], console: Console) -> list[list[Trial]]:
+def _rehearse(
+    stages: Sequence[_Begun], processes: Processes, console: Console
+) -> list[list[Trial]]:
     """Finish what has begun, in this process where that is quick, else over all processors."""
-    expected = sum(one.seconds for one in stages)
-    if JOBS == 1 or expected < WORTH_A_PROCESS_SECONDS:
+    expected, jobs = sum(one.seconds for one in stages), processes.count
+    if jobs == 1 or expected < processes.worth_seconds:
         for one in stages:
             while one.seeds:
                 one.go_on()
         return [one.trials for one in stages]
     allowed = sum(one.effort.seconds or 0 for one in stages)
-    if expected / JOBS > max(TOLD_AFTER_SECONDS, allowed):
+    if expected / jobs > max(TOLD_AFTER_SECONDS, allowed):
         plan, times = stages[0].rehearser.stage.rollout.plan, sum(len(one.seeds) for one in stages)
         console.say(
             f"Rehearsing {plan} {times} times,"
-            f" about {expected / JOBS:.0f} s (--no-forecast leaves it out) ..."
+            f" about {expected / jobs:.0f} s (--no-forecast leaves it out) ..."
         )
-    rest = _in_processes(stages, expected / (JOBS * PARTS_A_PROCESS))
+    rest = _in_processes(stages, jobs, expected / (jobs * PARTS_A_PROCESS))
     return [[*one.trials, *more] for one, more in zip(stages, rest, strict=True)]
 
 
-def _in_processes(stages: Sequence[_Begun], part_seconds: float) -> list[list[Trial]]:
+def _in_processes(stages: Sequence[_Begun], jobs: int, part_seconds: float) -> list[list[Trial]]:
     """Deal the seeds out in parts that take about so long each."""
     method = "fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     adopted = [one.rehearser for one in stages]
-    with ProcessPoolExecutor(JOBS, context, _adopt, (adopted,)) as pool:
+    with ProcessPoolExecutor(jobs, context, _adopt, (adopted,)) as pool:
         dealt = [
             [pool.submit(_rehearse_part, number, part) for part in one.parts(part_seconds)]
             for number, one in enumerate(stages)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmssplan.batching import PROTECTED, STANDING_STILL, standing_still_reason
 from vmssplan.durations import format_duration
 from vmssplan.engine import events as ev
-from vmssplan.engine.progress import Phase, Sight
+from vmssplan.engine.progress import Phase
 from vmssplan.gates import HealthEvidence, Verdict, health_verdict
 from vmssplan.model import (
     BUSY_STATES,
@@ -46,9 +46,8 @@ MOST_FALLS = 20
 def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
     """Return what the observation adds to what is known; empty when it adds nothing."""
     rollout, standing = state.rollout, state.standing
-    seen = Sight(live.scale_set, state.step, state.appeared)
     is_settling = any(_may_settle(request, live) for request in state.in_flight)
-    if not is_settling and standing.has_learned(seen, now):
+    if not is_settling and standing.has_learned(live.scale_set, state.step, now):
         return ()
     facts: list[ev.Event] = list(_appeared(state, live, now))
     for request in state.in_flight:
@@ -64,7 +63,8 @@ def learn(state: RunState, live: Live, now: datetime) -> tuple[ev.Event, ...]:
         if fact is not None:
             facts.append(fact)
     if not facts:
-        standing.learned(seen, min((at for at, _ in standing.due(rollout.health)), default=None))
+        until = min((at for at, _ in standing.due(rollout.health)), default=None)
+        standing.learned(live.scale_set, state.step, until)
     return tuple(facts)
 
 

@@ -6,17 +6,21 @@ to date rather than worked out anew: a Run asks hundreds of times of what may be
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from itertools import compress
 from operator import is_not
+from typing import TYPE_CHECKING
 
 from vmssplan.engine import events as ev
 from vmssplan.gates import HealthEvidence, next_verdict_at
-from vmssplan.model import Health, ScaleSet
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from vmssplan.model import Health, ScaleSet
 
 
 class Phase(StrEnum):
@@ -51,23 +55,6 @@ class Progress:
     falls: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What there is to learn from, besides the progress: a look at the set, and what was known."""
-
-    scale_set: ScaleSet
-    step: int
-    appeared: Mapping[str, ev.InstanceAppeared]
-
-    def is_same(self, other: Sight) -> bool:
-        """Tell whether it is the very same."""
-        return (
-            self.scale_set is other.scale_set
-            and self.step == other.step
-            and self.appeared is other.appeared
-        )
-
-
 class Standing:
     """What a progress comes to; worked out once, because many questions are asked of a state.
 
@@ -82,18 +69,18 @@ class Standing:
         self._failures: tuple[ev.InstanceFailed, ...] | None = None
         self._all_well_in: frozenset[str] | None = None
         self._due: list[tuple[datetime, frozenset[str]]] | None = None
-        self._learned: tuple[Sight, datetime | None] | None = None
+        self._learned: tuple[ScaleSet, int, datetime | None] | None = None
 
-    def learned(self, seen: Sight, until: datetime | None) -> None:
-        """Take note that there is nothing new in it until then; None: as long as it is the same."""
-        self._learned = (seen, until)
+    def learned(self, scale_set: ScaleSet, step: int, until: datetime | None) -> None:
+        """Take note that this look has nothing new for that step until then; None: ever."""
+        self._learned = (scale_set, step, until)
 
-    def has_learned(self, seen: Sight, now: datetime) -> bool:
-        """Tell whether it is known already that there is nothing new in it."""
+    def has_learned(self, scale_set: ScaleSet, step: int, now: datetime) -> bool:
+        """Tell whether it is known already that there is nothing new in this very look."""
         if self._learned is None:
             return False
-        known, until = self._learned
-        return known.is_same(seen) and (until is None or now < until)
+        known, for_step, until = self._learned
+        return known is scale_set and for_step == step and (until is None or now < until)
 
     def after(self, progress: Mapping[str, Progress]) -> Standing:
         """Return the standing of a later progress of the same instances, in the same order."""
