@@ -30,7 +30,7 @@ from vmssplan.model import (
     OperationStatus,
     ResourceImage,
 )
-from vmssplan.rollout import Disposition, PlannedInstance
+from vmssplan.rollout import Disposition, PlannedInstance, UpgradeBatch
 
 if TYPE_CHECKING:
     from vmssplan.engine import Event
@@ -72,7 +72,9 @@ def test_a_look_that_had_nothing_new_for_one_step_may_have_for_the_next() -> Non
     state = upgrading(BATCHES)
     assert learn(state, live, START) == ()
     later = evolve(state, ev.StepStarted(START, state.step + 2))
-    assert later.rollout.steps[later.step - 1].batch == 2
+    second = later.rollout.steps[later.step - 1]
+    assert isinstance(second, UpgradeBatch)
+    assert second.batch == 2
     assert learn(later, live, START) == (ev.InstanceSkipped(START, "2", GONE),)
 
 
