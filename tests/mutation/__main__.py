@@ -36,6 +36,7 @@ FAST = (
     "tests/unit/test_staleness.py",
 )
 SLOW = (
+    "tests/property/test_kept_answers.py",
     "tests/property/test_batching.py",
     "tests/property/test_replay.py",
     "tests/property/test_floor.py",
