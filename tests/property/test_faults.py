@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.property.test_floor import EXPECTED, planned
+from tests.property.test_floor import EXPECTED
 from tests.property.test_simulated_worlds import COMMANDS, carry_out
 from tests.support.mischief import EFFECTS, OTHERS_UPGRADE, PROMPT_EFFECTS, mischief
 from tests.support.runs import MemoryJournal, floor_breaches, run_in
-from tests.support.strategies import world_plans, worlds
+from tests.support.strategies import planned_on_a_fine_day, world_plans, worlds
 from tests.support.values import minutes
 from tests.worlds import WEB, make_world, scenario_text
 from vmss_simulator.errors import ConnectionBroken
@@ -149,7 +149,7 @@ def test_no_fault_brings_us_below_the_floor(
     arguments: dict[str, Any], plan: Plan, faults: list[dict[str, Any]]
 ) -> None:
     """Whatever goes wrong, no start of ours goes below the floor; and the Run ends."""
-    rollout = planned(plan, arguments)
+    rollout = planned_on_a_fine_day(plan, arguments)
     world = make_world(**{**arguments, "faults": faults})
 
     ended = run_in(world, rollout)
@@ -170,7 +170,7 @@ def test_a_run_among_others_ends_and_can_be_resumed(
     arguments: dict[str, Any], plan: Plan, faults: list[dict[str, Any]], rests: list[int]
 ) -> None:
     """Whatever goes wrong and whoever else is at work, every Run ends, resumed ones too."""
-    rollout = planned(plan, arguments)
+    rollout = planned_on_a_fine_day(plan, arguments)
     world, journal = make_world(**{**arguments, "faults": faults}), MemoryJournal()
     run_in(world, rollout, journal)
     for rest in rests:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.runs import MemoryJournal, compute, floor_breaches, needless, run_in
-from tests.support.strategies import world_plans, worlds
+from tests.support.runs import MemoryJournal, floor_breaches, needless, run_in
+from tests.support.strategies import planned_on_a_fine_day, world_plans, worlds
 from tests.support.values import minutes
 from tests.worlds import make_world
-from vmssplan.errors import ExitCode, Refused
+from vmssplan.errors import ExitCode
 
 if TYPE_CHECKING:
     from vmssplan.model import Plan
-    from vmssplan.rollout import Rollout
 
 EXPECTED = {
     ExitCode.SUCCESS,
@@ -26,20 +25,11 @@ EXPECTED = {
 }
 
 
-def planned(plan: Plan, arguments: dict[str, Any]) -> Rollout:
-    """Plan on a fine day: the faults are for the Run."""
-    try:
-        return compute(make_world(**{**arguments, "faults": []}), plan)
-    except Refused:
-        assume(False)
-        raise
-
-
 @settings(max_examples=250)
 @given(worlds(largest=30), world_plans())
 def test_no_operation_of_ours_goes_below_the_floor(arguments: dict[str, Any], plan: Plan) -> None:
     """Whatever fails, no start leaves fewer in service than the floor; and the Run ends."""
-    rollout = planned(plan, arguments)
+    rollout = planned_on_a_fine_day(plan, arguments)
     world = make_world(**arguments)
 
     ended = run_in(world, rollout)
@@ -57,7 +47,7 @@ def test_the_floor_holds_over_halts_and_resumes(
     arguments: dict[str, Any], plan: Plan, rests: list[int]
 ) -> None:
     """Halted and resumed again and again, soon or late, no start goes below the floor."""
-    rollout = planned(plan, arguments)
+    rollout = planned_on_a_fine_day(plan, arguments)
     world, journal = make_world(**arguments), MemoryJournal()
     run_in(world, rollout, journal)
     for rest in rests:

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from msgspec import structs
 
-from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes, compute
-from tests.support.strategies import world_plans, worlds
+from tests.support.runs import MemoryInbox, MemoryJournal, ScriptedProbes
+from tests.support.strategies import planned_on_a_fine_day, world_plans, worlds
 from tests.worlds import make_world
 from vmssplan.backends.simulated import SimulatedBackend, SimulatedClock
 from vmssplan.engine import Live, Phase, RunState, decide
 from vmssplan.engine.events import RunStarted
 from vmssplan.engine.evidence import learn
-from vmssplan.errors import Refused
 from vmssplan.executor import Executor
 from vmssplan.model import ScaleSet
 from vmssplan.model.roster import Roster
@@ -109,22 +108,13 @@ async def doubted(rollout: Rollout, world: Any) -> Doubter:
     return doubter
 
 
-def planned(plan: Plan, arguments: dict[str, Any]) -> Rollout:
-    """Return a Rollout computed before anything goes wrong."""
-    try:
-        return compute(make_world(**{**arguments, "faults": []}), plan)
-    except Refused:
-        assume(False)
-        raise
-
-
 @settings(max_examples=30)
 @given(worlds(faulty=False), world_plans())
 def test_on_a_good_day_what_is_brought_up_to_date_is_what_is_worked_out_anew(
     arguments: dict[str, Any], plan: Plan
 ) -> None:
     """At every look and after every Event of a Run."""
-    doubter = asyncio.run(doubted(planned(plan, arguments), make_world(**arguments)))
+    doubter = asyncio.run(doubted(planned_on_a_fine_day(plan, arguments), make_world(**arguments)))
     assert doubter.compared > 1
 
 
@@ -132,4 +122,4 @@ def test_on_a_good_day_what_is_brought_up_to_date_is_what_is_worked_out_anew(
 @given(worlds(faulty=True), world_plans())
 def test_on_a_bad_day_too(arguments: dict[str, Any], plan: Plan) -> None:
     """In worlds where instances fail and fall sick, answers are late, and others do things."""
-    asyncio.run(doubted(planned(plan, arguments), make_world(**arguments)))
+    asyncio.run(doubted(planned_on_a_fine_day(plan, arguments), make_world(**arguments)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from tests.support.copying import replace
+from tests.support.runs import compute
 from tests.support.values import (
     NEW_IMAGE,
     SIZE,
@@ -18,6 +20,8 @@ from tests.support.values import (
     scale_set,
     seconds,
 )
+from tests.worlds import make_world
+from vmssplan.errors import Refused
 from vmssplan.model import (
     Amount,
     Availability,
@@ -36,6 +40,9 @@ from vmssplan.model import (
     StrategyType,
     UpgradeMode,
 )
+
+if TYPE_CHECKING:
+    from vmssplan.rollout import Rollout
 
 AMOUNTS = st.one_of(
     st.integers(1, 40).map(Amount),
@@ -195,3 +202,12 @@ def world_plans(*, maximum_failures: int = 2) -> st.SearchStrategy[Plan]:
         st.builds(Failure, max_failed_instances=st.integers(0, maximum_failures)),
         st.builds(Health, min_healthy_time=st.sampled_from([seconds(0), seconds(30), minutes(3)])),
     )
+
+
+def planned_on_a_fine_day(plan: Plan, arguments: dict[str, Any]) -> Rollout:
+    """Compute the Rollout before anything goes wrong; for a property, another draw if refused."""
+    try:
+        return compute(make_world(**{**arguments, "faults": []}), plan)
+    except Refused:
+        assume(False)
+        raise

@@ -40,7 +40,7 @@ from vmssplan.backends.autoscale_documents import (
 from vmssplan.backends.budgets import Budgets
 from vmssplan.backends.simulated_clock import SimulatedClock
 from vmssplan.backends.simulated_failures import translated
-from vmssplan.backends.simulated_reading import BEFORE_ALL, Beginnings, Reader, azure_error
+from vmssplan.backends.simulated_reading import BEFORE_ALL, Beginnings, Reader, read_operation
 from vmssplan.errors import NotFound
 from vmssplan.model import (
     Deprecation,
@@ -49,7 +49,6 @@ from vmssplan.model import (
     ListedScaleSet,
     ModelFields,
     OperationReport,
-    OperationStatus,
     PlatformImage,
     ScaleSet,
     ScaleSetId,
@@ -127,7 +126,7 @@ class SimulatedBackend:
         retry_after = None
         if found.status is WorldOperationStatus.IN_PROGRESS:
             retry_after = self._world.options.operation_retry_after
-        return _report(found), _pacing([allowance], retry_after)
+        return read_operation(found), _pacing([allowance], retry_after)
 
     async def rolling_upgrade_in_progress(self, target: ScaleSetId) -> bool:
         """Tell whether Azure's own rolling upgrade is running."""
@@ -388,14 +387,6 @@ def _key(target: ScaleSetId) -> ScaleSetKey:
 
 def _autoscale_document(setting: WorldAutoscaleSetting) -> dict[str, Any]:
     return {**setting.body, "id": setting.key.resource_id, "name": setting.key.name}
-
-
-def _report(operation: Operation) -> OperationReport:
-    return OperationReport(
-        OperationStatus(operation.status.value),
-        azure_error(operation.error) if operation.error else None,
-        {each.target: azure_error(each) for each in operation.details if each.target},
-    )
 
 
 def _pacing(allowances: Sequence[Allowance], retry_after: timedelta | None = None) -> Pacing:

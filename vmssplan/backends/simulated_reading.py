@@ -29,6 +29,8 @@ from vmssplan.model import (
     HealthState,
     ImageReference,
     Instance,
+    OperationReport,
+    OperationStatus,
     OrchestrationMode,
     ScaleSet,
     ScaleSetId,
@@ -36,6 +38,7 @@ from vmssplan.model import (
 
 if TYPE_CHECKING:
     from vmss_simulator.errors import ErrorDetail
+    from vmss_simulator.values import Operation
     from vmss_simulator.world import World
 
 Place = tuple[int, int, str]
@@ -189,6 +192,15 @@ class Reader:
                 storage = {"osDisk": {"image": raw}}
             known = self._images[id(raw)] = (raw, read_image(storage))
         return known[1]
+
+
+def read_operation(operation: Operation) -> OperationReport:
+    """Read how a long-running operation stands."""
+    return OperationReport(
+        OperationStatus(operation.status.value),
+        azure_error(operation.error) if operation.error else None,
+        {each.target: azure_error(each) for each in operation.details if each.target},
+    )
 
 
 def azure_error(detail: ErrorDetail) -> AzureError:
