@@ -78,6 +78,40 @@ def test_a_look_that_had_nothing_new_for_one_step_may_have_for_the_next() -> Non
     assert learn(later, live, START) == (ev.InstanceSkipped(START, "2", GONE),)
 
 
+def test_the_same_look_tells_the_same_however_often_it_is_asked() -> None:
+    """Until what it told has been taken in."""
+    live = Live(without_instance(written(), "0"))
+    state = upgrading(BATCHES)
+    assert learn(state, live, START) == learn(state, live, START)
+    assert learn(state, live, START) == (ev.InstanceSkipped(START, "0", GONE),)
+
+
+def test_a_look_without_news_has_some_when_time_has_passed() -> None:
+    """The first of those that have been well long enough is told at its moment, not the last's."""
+    well = changed("1", changed(**DONE), **DONE)
+    state = upgrading(
+        BATCHES,
+        *(ev.InstanceUpgraded(START, i) for i in "01"),
+        ev.InstanceBecameHealthy(START, "0"),
+        ev.InstanceBecameHealthy(START + seconds(10), "1"),
+    )
+    live = Live(well)
+    assert learn(state, live, START + seconds(29)) == ()
+    told = learn(state, live, START + seconds(30))
+    assert told == (ev.InstanceReady(START + seconds(30), "0"),)
+
+
+def test_a_look_without_news_has_some_when_one_of_two_operations_is_over() -> None:
+    """The other one goes on."""
+    both = (*started(1, "0"), *started(2, "1"))
+    state = upgrading(MADE, *both)
+    done = changed(**DONE)
+    going = OperationReport(OperationStatus.IN_PROGRESS)
+    assert learn(state, Live(done, {"operation-1": going, "operation-2": going}), START) == ()
+    told = learn(state, Live(done, {"operation-1": SUCCEEDED, "operation-2": going}), START)
+    assert told[0] == ev.InstanceUpgraded(START, "0")
+
+
 @pytest.mark.parametrize(
     "changes", [DONE, {"protected_from_scale_set_actions": True}, {"power_state": "deallocated"}]
 )
