@@ -264,6 +264,12 @@ def _check(state: State) -> None:
     if max(numbers, default=0) > state.scheduled:
         raise Undecodable(place, "a number is above progress.scheduled")
     state.timetable.sort(key=lambda each: each[:2])
+    if (
+        state.open_steps.keys() != state.running.keys()
+        or min(state.open_steps.values(), default=1) < 1
+    ):
+        place = ("progress", "openSteps")
+        raise Undecodable(place, "expected a count of at least 1 for each running operation")
     if {each.name for each in state.faults.rules}.__len__() != len(state.faults.rules):
         raise Undecodable(("faults",), "two faults have one name")
 

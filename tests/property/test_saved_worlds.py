@@ -116,6 +116,19 @@ def test_a_damaged_document_is_refused_with_its_place(value: Any, data: st.DataO
     assert told.startswith("state.yaml:")
 
 
+@pytest.mark.parametrize("counts", [{}, {"x": 1}, 0])
+def test_the_open_steps_of_running_operations_are_counted(counts: dict[str, int] | int) -> None:
+    """A document that says of an operation that it runs, and not how far it is, is refused."""
+    world = parse_scenario(scenario_text(capacity=2)).world()
+    operation = world.reimage(WEB, ["*"])
+    document = yaml.safe_load(saved(world))
+    assert document["progress"]["openSteps"] == {operation.operation_id: 3}
+    other = counts if isinstance(counts, dict) else {operation.operation_id: counts}
+    document["progress"]["openSteps"] = other
+    with pytest.raises(ScenarioError, match=r"progress\.openSteps: expected a count"):
+        parse_scenario(yaml_text(document), "state.yaml")
+
+
 def test_no_secret_is_saved() -> None:
     """What Azure never gives back is not in the document, in the model or in a fault."""
     patch = {"properties": {"virtualMachineProfile": {"osProfile": {"adminPassword": "hunter2"}}}}
