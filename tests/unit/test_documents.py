@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import Struct
 
 from tests.support.values import START, rollout
 from vmssplan.documents import canonical_json, from_document, readable_json, to_document
@@ -65,6 +67,43 @@ def test_a_wrong_document_is_refused_by_place(changes: dict[str, Any], place: st
 
     assert "r.json" in str(refused.value)
     assert place in str(refused.value)
+
+
+class Sized(Struct, frozen=True):
+    """A struct with a field that older documents do not have."""
+
+    of_instance: str
+    size: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SizedToo:
+    """The same as a dataclass."""
+
+    of_instance: str
+    size: int = 3
+
+
+@pytest.mark.parametrize("kind", [Sized, SizedToo])
+def test_a_field_that_has_a_default_may_be_missing(kind: type) -> None:
+    """Structs are read as dataclasses are."""
+    assert from_document({"ofInstance": "0"}, kind) == kind("0")
+    assert from_document({"ofInstance": "0", "size": 5}, kind) == kind("0", 5)
+    assert to_document(kind("0")) == {"ofInstance": "0", "size": 3}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"ofInstance": 7}, {"ofInstance": "0", "size": "x", "more": 1}, "0", None]
+)
+def test_a_struct_is_refused_in_the_words_for_a_dataclass(wrong: object) -> None:
+    """So that nobody who reads the message need know which it is."""
+    told = []
+    for kind in (Sized, SizedToo):
+        with pytest.raises(DocumentInvalid) as refused:
+            from_document(wrong, kind)
+        told.append([str(each) for each in refused.value.problems])
+    assert told[0] == told[1]
+    assert told[0]
 
 
 def test_every_mistake_is_told() -> None:
