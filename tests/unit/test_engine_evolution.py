@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.copying import replace
 from tests.support.states import LIVE, WINDOW, at_step, put_off, started, upgrading
@@ -22,6 +24,7 @@ from vmssplan.engine import events as ev
 from vmssplan.engine.state import Deferral, InFlight, People
 from vmssplan.errors import ExitCode
 from vmssplan.gates import Tally, Verdict
+from vmssplan.model import Method
 
 if TYPE_CHECKING:
     from vmssplan.engine import Event
@@ -46,6 +49,12 @@ def refused(request: int | None = None) -> ev.RequestRefused:
 
 
 # Runs and steps.
+
+
+def test_a_run_begins_before_its_first_step_and_request() -> None:
+    """Both are counted from 1."""
+    begun = RunState.begin(MADE)
+    assert (begun.step, begun.requests, begun.in_flight, begun.outcome) == (0, 0, (), None)
 
 
 def test_a_run_knows_who_it_is() -> None:
@@ -140,6 +149,33 @@ def test_what_was_upgraded_ends_a_row_of_deferrals_and_what_is_skipped_a_refusal
     assert (upgraded.deferral, upgraded.refusal) == (None, state.refusal)
     skipped = evolve(state, ev.InstanceSkipped(START, "1", "gone"))
     assert (skipped.deferral, skipped.refusal) == (state.deferral, None)
+
+
+PLAIN = (ev.InstanceUpgraded, ev.InstanceBecameHealthy, ev.InstanceReady)
+TOLD = st.one_of(
+    *(st.builds(kind, st.sampled_from([START, LATER]), st.sampled_from("0123")) for kind in PLAIN),
+    st.builds(failed, st.sampled_from("0123")),
+)
+
+
+@given(st.lists(TOLD, max_size=12))
+def test_whatever_is_told_of_instances_together_is_as_if_told_one_by_one(
+    told: list[Event],
+) -> None:
+    """Of the same time or another, of instances that stood alike or did not."""
+    one_by_one = upgrading(BATCHES)
+    for event in told:
+        one_by_one = evolve(one_by_one, event)
+    assert evolve(upgrading(BATCHES), *told).progress == one_by_one.progress
+
+
+def test_each_instance_of_a_request_keeps_what_it_is_apart_from_its_phase() -> None:
+    """Also where they stood differently."""
+    state = upgrading(BATCHES, ev.InstanceUpgraded(START, "1"), ev.InstanceUpgraded(LATER, "2"))
+    before = state.progress
+    after = evolve(state, ev.UpgradeIntended(LATER, 1, 2, Method.UPGRADE, tuple("0123"))).progress
+    assert after == {i: replace(one, phase=Phase.OPERATING) for i, one in before.items()}
+    assert len({*after.values()}) == 4
 
 
 def test_events_taken_together_are_events_taken_one_by_one() -> None:
