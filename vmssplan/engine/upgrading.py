@@ -33,7 +33,7 @@ def upgrade(
         unsettled = (Phase.OPERATING, Phase.AWAITING) if is_window else (Phase.OPERATING,)
         is_open = any(state.progress[i].phase in unsettled for i in ids)
         return wait(state, now) if is_open else None
-    if not state.standing.members(Phase.AWAITING) <= mine:
+    if not mine.issuperset(state.standing.members(Phase.AWAITING)):
         return wait(state, now)
     if not state.in_flight and live.scale_set.provisioning_state in BUSY_STATES:
         return set_is_busy(state, live, now)
