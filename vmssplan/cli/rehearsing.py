@@ -30,6 +30,7 @@ BUDGET_SECONDS = 4.0
 BAD_IMAGE_SEEDS, BAD_IMAGE_SECONDS = 20, 1.0
 LEAST_SEEDS = 5
 TOLD_AFTER_SECONDS = 2.0
+QUICK_SECONDS = 0.1
 PARTS_A_PROCESS = 16
 NEW_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 
@@ -123,7 +124,6 @@ class _Begun:
     """A stage that was rehearsed so often that it is known how long one more takes."""
 
     rehearser: _Rehearser
-    effort: Effort
     trials: list[Trial]
     each_seconds: float
     seeds: range
@@ -131,14 +131,16 @@ class _Begun:
 
     @classmethod
     def of(cls, stage: Stage, effort: Effort, jobs: int) -> _Begun:
-        """Rehearse it once; a second time where it depends on the time how often it is done.
+        """Rehearse it once; a second time where that is quick, or decides how often it is done.
 
         The first one also fills caches, so that only the second tells how long one takes.
         """
         rehearser = _Rehearser(stage)
-        begun = cls(rehearser, effort, [], float("inf"), range(1, effort.seeds + 1))
+        begun = cls(rehearser, [], float("inf"), range(1, effort.seeds + 1))
         begun.go_on()
-        if begun.seeds and effort.affordable(begun.each_seconds, jobs) < effort.seeds:
+        is_quick = begun.each_seconds < QUICK_SECONDS
+        is_cut = effort.affordable(begun.each_seconds, jobs) < effort.seeds
+        if begun.seeds and (is_quick or is_cut):
             begun.go_on()
         fitting = effort.affordable(begun.each_seconds, jobs)
         begun.seeds = begun.seeds[: fitting - len(begun.trials)]
@@ -172,8 +174,7 @@ def _rehearse(
             while one.seeds:
                 one.go_on()
         return [one.trials for one in stages]
-    allowed = sum(one.effort.seconds or 0 for one in stages)
-    if expected / jobs > max(TOLD_AFTER_SECONDS, allowed):
+    if expected / jobs > TOLD_AFTER_SECONDS:
         plan, times = stages[0].rehearser.stage.rollout.plan, sum(len(one.seeds) for one in stages)
         console.say(
             f"Rehearsing {plan} {times} times,"
