@@ -73,7 +73,7 @@ def after_task(state: State, task: Task) -> None:
         case RollingTurn(key) | HealthTurns(key) | InstanceVanishes(_, key) | ModelSettles(_, key):
             keys = [key.folded()]
         case WorkEnds(work) | WorkFails(work):
-            keys = [work.job.folded]
+            keys = [work.job.key.folded()]
         case StepEnds(operation_id):
             keys = [state.operations[operation_id].key.folded()]
         case _:

@@ -121,14 +121,14 @@ class State:
         """Take the due tasks in order, moving the time to each; also those put meanwhile."""
         while self.timetable and self.timetable[0][0] <= until:
             at, _, task = heapq.heappop(self.timetable)
-            if at > self.now:
-                self._move_to(at)
+            self._move_to(at)
             yield task
-        if until > self.now:
-            self._move_to(until)
+        self._move_to(until)
 
     def _move_to(self, at: datetime) -> None:
         """Go to a later moment, and keep what was until then for reads that are behind."""
+        if at <= self.now:
+            return
         span = self.faults.longest_staleness if self.faults.rules else None
         if span:
             self.owned.clear()

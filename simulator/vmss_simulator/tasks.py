@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 
 from msgspec import Struct
@@ -43,12 +42,9 @@ class Target:
     has_health: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Job:
-    """What an operation does to each of its instances; the machines run on through a quiet one.
-
-    Without slots, so that what is looked up for a thousand instances is worked out once.
-    """
+    """What an operation does to each of its instances; the machines run on through a quiet one."""
 
     operation_id: str
     kind: OperationKind
@@ -56,11 +52,6 @@ class Job:
     verb: str
     target: Target
     is_quiet: bool = False
-
-    @cached_property
-    def folded(self) -> ScaleSetKey:
-        """The key under which the world stores the set."""
-        return self.key.folded()
 
 
 @dataclass(frozen=True, slots=True)

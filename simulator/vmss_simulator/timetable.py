@@ -36,6 +36,7 @@ from vmss_simulator.work import (
 
 if TYPE_CHECKING:
     from vmss_simulator.state import State
+    from vmss_simulator.tasks import Work
 
 DueTask = (
     ModelSettles
@@ -84,14 +85,18 @@ def carry_out(state: State, task: DueTask) -> None:
 
 def _finish_work(state: State, task: WorkEnds | WorkFails) -> None:
     """End the work on one instance, and with the last one its operation."""
-    work, failure = task.work, None
-    if isinstance(task, WorkFails):
-        failure = fail_work(state, work, task.failure)
-        is_void = failure is None
-    else:
-        is_void = not end_work(state, work)
-    if is_void:
-        return
+    work: Work = task.work
+    failure = None
+    match task:
+        case WorkEnds():
+            if not end_work(state, work):
+                return
+        case WorkFails():
+            failure = fail_work(state, work, task.failure)
+            if failure is None:
+                return
+        case _:
+            assert_never(task)
     if work.job.verb == "create":
         # Before the step ends: the operation is not over while it deletes what is in excess.
         trim(state, work.job.key, state.operations[work.job.operation_id])

@@ -82,7 +82,8 @@ class ScaleSetKey(_Names):
 
     @cached_property
     def _folded(self) -> ScaleSetKey:
-        return ScaleSetKey(*(part.casefold() for part in self))
+        folded = ScaleSetKey(*(part.casefold() for part in self))
+        return self if folded == self else folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,6 @@ class OperationStatus(StrEnum):
 class OperationKind(StrEnum):
     """What a request does; the name a fault or a latency in a scenario matches on."""
 
-    # Of the text itself: that of an enumeration is worked out anew at every look-up.
-    __hash__ = str.__hash__
-
     GET_SCALE_SET = "getScaleSet"
     LIST_SCALE_SETS = "listScaleSets"
     GET_INSTANCE_VIEW = "getInstanceView"

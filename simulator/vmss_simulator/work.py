@@ -103,7 +103,7 @@ def begin_work(state: State, job: Job, instance: Instance) -> None:
 
 def new_work(state: State, job: Job, instance: Instance, *, power_after: PowerState) -> Work:
     """Open a step of the operation for the instance, and decide what will go wrong with it."""
-    place = (job.folded, instance.instance_id)
+    place = (job.key.folded(), instance.instance_id)
     state.epochs[place] = epoch = state.epochs.get(place, 0) + 1
     affliction = affliction_of(state, job, instance)
     open_step(state, job.operation_id)
@@ -163,7 +163,7 @@ def replace_disk(state: State, work: Work) -> None:
 
 def worked_on(state: State, work: Work) -> Instance | None:
     """Return the instance, or None when something else has been done to it since."""
-    folded, instance_id = work.job.folded, work.instance_id
+    folded, instance_id = work.job.key.folded(), work.instance_id
     scale_set = state.scale_sets.get(folded)
     if scale_set is None or state.epochs.get((folded, instance_id)) != work.epoch:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmss_simulator.errors import ArmError, ConnectionBroken
@@ -20,33 +20,19 @@ from vmssplan.errors import (
 from vmssplan.permissions import CHECK
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Iterator
 
 
-@dataclass(slots=True)
-class translated:  # noqa: N801 - used like a function
-    """Turns what the world raises into our errors; a read whose fate is unknown did no harm."""
-
-    is_read: bool
-    when_forbidden: str | None = None
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Raise what the error is in our words, if it is the world's."""
-        if isinstance(error, ArmError):
-            raise _refused(
-                error, is_read=self.is_read, when_forbidden=self.when_forbidden
-            ) from error
-        if isinstance(error, ConnectionBroken):
-            unknown = ServiceUnavailable if self.is_read else OutcomeUnknown
-            raise unknown("ConnectionLost", str(error)) from error
+@contextmanager
+def translated(*, is_read: bool, when_forbidden: str | None = None) -> Iterator[None]:
+    """Turn what the world raises into our errors; a read whose fate is unknown did no harm."""
+    try:
+        yield
+    except ArmError as error:
+        raise _refused(error, is_read=is_read, when_forbidden=when_forbidden) from error
+    except ConnectionBroken as error:
+        kind = ServiceUnavailable if is_read else OutcomeUnknown
+        raise kind("ConnectionLost", str(error)) from error
 
 
 def _refused(error: ArmError, *, is_read: bool, when_forbidden: str | None) -> VmssplanError:

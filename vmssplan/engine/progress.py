@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 class Phase(StrEnum):
     """Where an instance to be upgraded stands."""
 
-    # Of the text itself: that of an enumeration is worked out anew at every look-up.
-    __hash__ = str.__hash__
-
     PENDING = "pending"
     OPERATING = "operating"
     AWAITING = "awaiting"
