@@ -71,12 +71,11 @@ class Pacing:
         drawn: dict[str, int] = {}
         for answer in answers:
             for name, left in answer:
-                last[name] = left
-                drawn[name] = drawn.get(name, 0) + 1
-        return cls(
-            retry_after,
-            tuple([Allowance(n.rpartition("/")[2], left, drawn[n]) for n, left in last.items()]),
-        )
+                policy = name.rpartition("/")[2]
+                last[policy] = left
+                drawn[policy] = drawn.get(policy, 0) + 1
+        allowances = [Allowance(policy, left, drawn[policy]) for policy, left in last.items()]
+        return cls(retry_after, tuple(allowances))
 
 
 @dataclass(frozen=True, slots=True)
